@@ -1,0 +1,86 @@
+# Journey warehouse: every command in one place. `make` lists them.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON := .venv/bin/python
+STAMP := .venv/.installed
+LINTED_SQL := models tests/dbt
+
+export DO_NOT_TRACK := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export JOURNEY_WAREHOUSE := $(or $(WAREHOUSE),warehouse/journeys.duckdb)
+
+.PHONY: help setup run test lint format demo scenarios docs clean lock
+
+help: ## List the commands
+	@echo "Usage: make COMMAND [VARIABLE=value]"
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
+	    | while IFS='|' read -r name text; do printf '  %-11s %s\n' "$$name" "$$text"; done
+	@echo
+	@echo "Variables: LANDING=folder of raw files, WAREHOUSE=DuckDB file, VARS='{\"as_of\": \"2026-08-01\"}',"
+	@echo "           FORCE=1 to rebuild unchanged data, FILES='a.yaml b.yaml' for scenarios"
+
+setup: $(STAMP) ## Create .venv with the locked packages (runs again only when the lock changed)
+
+$(STAMP): requirements.lock
+	@python=; \
+	for name in python3.13 python3.12 python3.11 python3; do \
+	    if $$name -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
+	        python=$$name; break; \
+	    fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo "No Python 3.11, 3.12 or 3.13 was found on the PATH. Install one, then run 'make setup' again." >&2; \
+	    exit 1; \
+	fi; \
+	if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+	    echo "$$python cannot create virtual environments. Install its venv package" \
+	         "(Debian and Ubuntu: apt install python3-venv), then run 'make setup' again." >&2; \
+	    exit 1; \
+	fi; \
+	if [ ! -x $(PYTHON) ]; then $$python -m venv .venv; fi
+	@echo "Installing the locked packages into .venv (about a minute) ..."
+	@$(PYTHON) -m pip install --quiet --no-deps --require-hashes -r requirements.lock
+	@touch $@
+
+run: export LANDING := $(or $(LANDING),demo/landing)
+run: $(STAMP) $(if $(LANDING),,demo) ## Build the warehouse from LANDING (default: demo data) and show the overview
+	@$(PYTHON) -m orchestration.cli run $(if $(FORCE),--force) $(if $(VARS),--vars "$$VARS")
+
+test: lint ## Run every check: lint, then all tests but the slow ones
+	@$(PYTHON) -m pytest -m "not slow"
+
+lint: $(STAMP) ## Check style and that dbt reads the project without a warning
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@.venv/bin/sqlfluff lint $(LINTED_SQL)
+	@.venv/bin/dbt --quiet --warn-error-options '{"error": "all"}' parse --no-partial-parse
+
+format: $(STAMP) ## Rewrite Python and SQL in the project's style
+	@$(PYTHON) -m ruff check --fix .
+	@$(PYTHON) -m ruff format .
+	@.venv/bin/sqlfluff fix $(LINTED_SQL)
+
+demo: demo/truth/truth.json ## Generate the demo data under demo/
+
+demo/truth/truth.json: | $(STAMP)
+	@$(PYTHON) -m simulator --out demo
+
+scenarios: $(STAMP) ## Run the metric scenarios, or those of FILES
+	@$(PYTHON) -m pytest tests/scenarios $(foreach file,$(FILES),--scenario-file $(file))
+
+docs: $(STAMP) ## Write the documentation page target/static_index.html of the built warehouse
+	@.venv/bin/dbt --quiet docs generate --static
+	@echo "Open target/static_index.html in a browser."
+
+clean: ## Remove what the commands created: warehouse/, demo/, target/, logs/
+	@rm -rf warehouse demo target logs
+
+lock: ## Renew requirements.lock from pyproject.toml (needs uv)
+	@command -v uv >/dev/null || { echo "uv was not found. Install it (pip install uv), then run 'make lock' again." >&2; exit 1; }
+	@uv lock --quiet --upgrade
+	@uv export --quiet --no-header --no-annotate --output-file requirements.lock
+	@! grep -nE '://|^--' requirements.lock || { echo "requirements.lock names a package host." >&2; exit 1; }

@@ -1,0 +1,1 @@
+"""Example: the public Complete Journey 2.0 data as landing files."""

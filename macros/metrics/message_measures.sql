@@ -1,0 +1,244 @@
+{#
+    The message measures, defined once for every mart.
+
+    message_measure_ctes(dimensions, grouping_sets, where)
+        CTEs ending in `message_measures`: one row per account_key and dimensions, with every base measure.
+        dimensions      list of (name, expression over `messages`, i.e. fct_messages)
+        grouping_sets   list of lists of dimension names; a dimension left out of a set becomes 'ALL'
+        where           optional filter over `messages`; control messages are always left out (R10)
+    message_measure_columns(relation)
+        base measures (0 where the group has no message) and every rate built on them.
+#}
+{% macro message_sums() %}
+    {% do return([
+        ('messages_attempted', 'case when messages.is_attempted then 1 else 0 end'),
+        ('messages_failed', 'case when messages.is_failed then 1 else 0 end'),
+        ('messages_accepted', 'case when messages.is_accepted then 1 else 0 end'),
+        ('messages_skipped', 'case when messages.is_skipped then 1 else 0 end'),
+        ('send_attempt_events', 'messages.send_attempt_events'),
+        ('messages_delivered', 'case when messages.is_delivered then 1 else 0 end'),
+        ('messages_delivered_inferred', 'case when messages.is_delivered_inferred then 1 else 0 end'),
+        ('messages_bounced_hard', 'case when messages.is_bounced_hard then 1 else 0 end'),
+        ('messages_bounced_soft', 'case when messages.is_bounced_soft then 1 else 0 end'),
+        ('impressions_total', 'messages.impressions_total'),
+        ('messages_impressed', 'case when messages.impressions_total > 0 then 1 else 0 end'),
+        ('opens_total', 'messages.opens_total'),
+        ('messages_opened', 'case when messages.opens_total > 0 then 1 else 0 end'),
+        ('opens_total_human', 'messages.opens_total_human'),
+        ('messages_opened_human', 'case when messages.opens_total_human > 0 then 1 else 0 end'),
+        ('clicks_total', 'messages.clicks_total'),
+        ('messages_clicked', 'case when messages.clicks_total > 0 then 1 else 0 end'),
+        ('clicks_total_human', 'messages.clicks_total_human'),
+        ('messages_clicked_human', 'case when messages.clicks_total_human > 0 then 1 else 0 end'),
+        ('messages_read', 'case when messages.reads_total > 0 then 1 else 0 end'),
+        ('replies_total', 'messages.replies_total'),
+        ('messages_replied', 'case when messages.replies_total > 0 then 1 else 0 end'),
+        ('dismissals_total', 'messages.dismissals_total'),
+        ('delivery_issue_messages', 'case when messages.issue_kind is not null then 1 else 0 end'),
+        ('issues_platform', "case when messages.issue_class = 'platform' then 1 else 0 end"),
+        ('issues_recipient', "case when messages.issue_class = 'recipient' then 1 else 0 end"),
+        ('issues_policy', "case when messages.issue_class = 'policy' then 1 else 0 end"),
+        ('issues_content', "case when messages.issue_class = 'content' then 1 else 0 end"),
+        ('ct_errors_technical',
+            "case when messages.issue_kind in ('failed', 'skipped') and messages.ct_is_technical then 1 else 0 end"),
+        ('ct_errors_non_technical',
+            "case when messages.issue_kind in ('failed', 'skipped') and not messages.ct_is_technical then 1 else 0 end"),
+        ('pw_sending_error_messages',
+            "case when messages.issue_class <> 'policy' then 1 else 0 end"),
+    ]) %}
+{% endmacro %}
+
+
+{# Distinct users: (measure, per-user flag over the sums of that user). #}
+{% macro message_users() %}
+    {% do return([
+        ('users_accepted', 'messages_accepted > 0'),
+        ('users_delivered', 'messages_delivered > 0'),
+        ('delivery_issue_users', 'delivery_issue_messages > 0'),
+        ('pw_sending_error_users', 'pw_sending_error_messages > 0'),
+        ('users_impressed', 'user_impressions > 0'),
+        ('users_opened', 'user_opens > 0'),
+        ('users_opened_human', 'user_opens_human > 0'),
+        ('users_clicked', 'user_clicks > 0'),
+        ('users_clicked_human', 'user_clicks_human > 0'),
+        ('users_read', 'user_reads > 0'),
+        ('users_replied', 'user_replies > 0'),
+        ('users_unsubscribed', 'user_unsubscribes > 0'),
+        ('users_complained', 'user_complaints > 0'),
+        ('users_skipped_in_app', 'user_dismissals > 0 and user_clicks = 0'),
+        ('users_no_interaction', 'user_impressions > 0 and user_clicks = 0'),
+    ]) %}
+{% endmacro %}
+
+
+{% macro engagement_columns() %}
+    {% do return([
+        'impressions', 'opens', 'opens_human', 'clicks', 'clicks_human', 'reads', 'replies', 'dismissals',
+        'unsubscribes', 'complaints'
+    ]) %}
+{% endmacro %}
+
+
+{% macro message_measure_ctes(dimensions, grouping_sets, where='true') -%}
+{%- set names = dimensions | map(attribute=0) | list -%}
+scoped_messages as (
+    select
+        messages.account_key,
+        {% for name, expression in dimensions %}{{ expression }} as {{ name }},
+        {% endfor -%}
+        messages.message_id,
+        messages.user_key,
+        case when messages.is_accepted then messages.endpoint_id end as accepted_endpoint_id,
+        {% for name, expression in message_sums() %}{{ expression }} as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('fct_messages') }} as messages
+    where not messages.is_control and {{ where }}
+),
+
+message_user_rows as (
+    select
+        account_key, {{ names | join(', ') }}, user_key,
+        {{ message_sums() | map(attribute=0) | join(', ') }},
+        {% for name in engagement_columns() %}0 as user_{{ name }}{{ ', ' if not loop.last }}{% endfor %}
+    from scoped_messages
+    union all
+    select
+        scoped_messages.account_key,
+        {% for name in names %}scoped_messages.{{ name }}, {% endfor %}
+        engagements.user_key,
+        {% for name, expression in message_sums() %}0 as {{ name }}, {% endfor %}
+        {% for name in engagement_columns() %}engagements.{{ name }} as user_{{ name }}{{ ', ' if not loop.last }}{% endfor %}
+    from {{ ref('int_message_engagements') }} as engagements
+    inner join scoped_messages
+        on
+            engagements.account_key = scoped_messages.account_key
+            and engagements.message_id = scoped_messages.message_id
+),
+
+-- One row per group and user, so that uniques are counted without a distinct over every message.
+message_user_sums as (
+    select
+        account_key,
+        {% for name in names %}{{ all_when_rolled_up(name) }} as {{ name }}_group,
+        {% endfor -%}
+        user_key,
+        {% for name, expression in message_sums() %}sum({{ name }}) as {{ name }},
+        {% endfor -%}
+        {% for name in engagement_columns() %}sum(user_{{ name }}) as user_{{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from message_user_rows
+    group by grouping sets (
+        {% for set in grouping_sets %}(account_key, {% for name in set %}{{ name }}, {% endfor %}user_key){{ ', ' if not loop.last }}{% endfor %}
+    )
+),
+
+message_devices as (
+    select
+        account_key,
+        {% for name in names %}{{ all_when_rolled_up(name) }} as {{ name }}_group,
+        {% endfor -%}
+        count(distinct accepted_endpoint_id) as devices_accepted
+    from scoped_messages
+    group by grouping sets (
+        {% for set in grouping_sets %}(account_key{% for name in set %}, {{ name }}{% endfor %}){{ ', ' if not loop.last }}{% endfor %}
+    )
+),
+
+message_totals as (
+    select
+        account_key,
+        {% for name in names %}{{ name }}_group,
+        {% endfor -%}
+        {% for name, expression in message_sums() %}sum({{ name }}) as {{ name }},
+        {% endfor -%}
+        {% for name, flag in message_users() %}count(case when {{ flag }} then 1 end) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from message_user_sums
+    group by account_key{% for name in names %}, {{ name }}_group{% endfor %}
+),
+
+message_measures as (
+    select
+        message_totals.account_key,
+        {% for name in names %}message_totals.{{ name }}_group as {{ name }},
+        {% endfor -%}
+        {% for name, expression in message_sums() + message_users() %}message_totals.{{ name }},
+        {% endfor -%}
+        message_devices.devices_accepted
+    from message_totals
+    left join message_devices
+        on
+            message_totals.account_key = message_devices.account_key
+            {% for name in names %}and message_totals.{{ name }}_group = message_devices.{{ name }}_group
+            {% endfor %}
+)
+{%- endmacro %}
+
+
+{# 'ALL' where the grouping set leaves the dimension out. #}
+{% macro all_when_rolled_up(name) -%}
+    case when grouping({{ name }}) = 1 then 'ALL' else {{ name }} end
+{%- endmacro %}
+
+
+{% macro message_base_measures() %}
+    {% set names = [] %}
+    {% for name, expression in message_sums() + message_users() %}{% do names.append(name) %}{% endfor %}
+    {% do names.append('devices_accepted') %}
+    {% do return(names) %}
+{% endmacro %}
+
+
+{# Base measures, aliases and rates: (name, expression over the base measures). #}
+{% macro message_derived_measures(channel="'ALL'") %}
+    {% do return([
+        ('interactions_total', 'clicks_total', 'bigint'),
+        ('users_interacted', 'users_clicked', 'bigint'),
+        ('ct_errors', 'messages_failed + messages_skipped', 'bigint'),
+        ('pw_sent', 'messages_attempted', 'bigint'),
+        ('pw_recipients', 'messages_accepted', 'bigint'),
+        ('nm_sent', 'messages_accepted', 'bigint'),
+        ('ct_sent', 'messages_accepted', 'bigint'),
+        ('pw_open_rate', rate('messages_opened', 'messages_accepted'), 'double'),
+        ('pw_unique_open_rate', rate('users_opened', 'messages_accepted'), 'double'),
+        ('user_open_rate', rate('users_opened', 'users_accepted'), 'double'),
+        ('user_click_rate', rate('users_clicked', 'users_accepted'), 'double'),
+        ('user_delivery_rate', rate('users_delivered', 'users_accepted'), 'double'),
+        ('pw_delivery_rate', rate(
+            'messages_delivered',
+            "case when " ~ channel ~ " = 'sms' then messages_attempted else messages_accepted end"), 'double'),
+        ('delivered_over_accepted_rate', rate('messages_delivered', 'messages_accepted'), 'double'),
+        ('pw_unique_delivery_rate', rate('users_delivered', 'messages_accepted'), 'double'),
+        ('pw_click_rate', rate('users_clicked', 'messages_accepted'), 'double'),
+        ('pw_click_rate_link_clicks', rate('clicks_total', 'messages_accepted'), 'double'),
+        ('pw_unsubscribe_rate', rate('users_unsubscribed', 'messages_accepted'), 'double'),
+        ('pw_complaint_rate', rate('users_complained', 'messages_accepted'), 'double'),
+        ('pw_hard_bounce_rate', rate('messages_bounced_hard', 'messages_accepted'), 'double'),
+        ('pw_soft_bounce_rate', rate('messages_bounced_soft', 'messages_accepted'), 'double'),
+        ('pw_read_rate', rate('messages_read', 'messages_accepted'), 'double'),
+        ('pw_interaction_rate', rate('clicks_total', 'impressions_total'), 'double'),
+        ('user_interaction_rate', rate('users_clicked', 'users_impressed'), 'double'),
+        ('ct_impressions_pct', pct('messages_impressed', 'messages_accepted'), 'double'),
+        ('ct_clicks_pct', pct('messages_clicked', 'messages_accepted'), 'double'),
+        ('ct_ctr_pct', pct('messages_clicked', 'messages_impressed'), 'double'),
+    ]) %}
+{% endmacro %}
+
+
+{#
+    Select list of every message measure over the columns of `relation` (missing group: 0, rates null).
+    channel: expression of the row's channel, which decides the denominator of pw_delivery_rate (A26).
+#}
+{% macro message_measure_columns(channel="'ALL'") -%}
+    {% for name in message_base_measures() %}cast({{ name }} as bigint) as {{ name }},
+    {% endfor -%}
+    {% for name, expression, type in message_derived_measures(channel) %}cast({{ expression }} as {{ type }}) as {{ name }}{{ ',' if not loop.last }}
+    {% endfor %}
+{%- endmacro %}
+
+
+{# Base measures with 0 for a group without messages. #}
+{% macro message_measures_or_zero(relation) -%}
+    {% for name in message_base_measures() %}coalesce({{ relation }}.{{ name }}, 0) as {{ name }}{{ ',' if not loop.last }}
+    {% endfor %}
+{%- endmacro %}

@@ -1,0 +1,51 @@
+{#
+    JSON held as text.
+
+    json_text(json, key)                   text of a top-level property; null when missing or JSON null
+    canonical_json(json)                   the same object with its top-level keys sorted, so that equal objects are equal text
+    json_array_elements(relation, keys, json)  select: keys, element (JSON text), element_index, one row per array element
+#}
+{% macro json_text(json, key) %}{{ return(adapter.dispatch('json_text', 'journeys')(json, key)) }}{% endmacro %}
+
+{% macro default__json_text(json, key) %}
+    {{ exceptions.raise_compiler_error("json_text is not implemented for " ~ target.type) }}
+{% endmacro %}
+
+{% macro duckdb__json_text(json, key) -%}
+    json_extract_string({{ json }}, '$."' || replace({{ key }}, '"', '\"') || '"')
+{%- endmacro %}
+
+
+{% macro canonical_json(json) %}{{ return(adapter.dispatch('canonical_json', 'journeys')(json)) }}{% endmacro %}
+
+{% macro default__canonical_json(json) %}
+    {{ exceptions.raise_compiler_error("canonical_json is not implemented for " ~ target.type) }}
+{% endmacro %}
+
+{% macro duckdb__canonical_json(json) -%}
+    case
+        when json_type({{ json }}) = 'OBJECT' then array_to_string(
+            list_sort(list_transform(
+                map_entries(cast(cast({{ json }} as json) as map(varchar, json))), lambda e: to_json(e.key) || ':' || e.value
+            )), ','
+        )
+        else {{ json }}
+    end
+{%- endmacro %}
+
+
+{% macro json_array_elements(relation, keys, json) %}
+    {{- return(adapter.dispatch('json_array_elements', 'journeys')(relation, keys, json)) -}}
+{% endmacro %}
+
+{% macro default__json_array_elements(relation, keys, json) %}
+    {{ exceptions.raise_compiler_error("json_array_elements is not implemented for " ~ target.type) }}
+{% endmacro %}
+
+{% macro duckdb__json_array_elements(relation, keys, json) -%}
+    select
+        {{ keys | join(', ') }},
+        cast(unnest(cast(cast({{ json }} as json) as json[])) as varchar) as element,
+        generate_subscripts(cast(cast({{ json }} as json) as json[]), 1) as element_index
+    from {{ relation }}
+{%- endmacro %}

@@ -1,0 +1,38 @@
+{#
+    Time arithmetic on microseconds (windows are elapsed time, never calendar parts).
+
+    epoch_us(timestamp)             bigint microseconds since 1970-01-01 UTC
+    timestamp_from_us(microseconds) the inverse
+    local_date(timestamp, zone)     date of a UTC timestamp in an IANA time zone
+#}
+{% macro epoch_us(timestamp) %}{{ return(adapter.dispatch('epoch_us', 'journeys')(timestamp)) }}{% endmacro %}
+
+{% macro default__epoch_us(timestamp) %}
+    {{ exceptions.raise_compiler_error("epoch_us is not implemented for " ~ target.type) }}
+{% endmacro %}
+
+{% macro duckdb__epoch_us(timestamp) %}epoch_us({{ timestamp }}){% endmacro %}
+
+
+{% macro timestamp_from_us(microseconds) %}
+    {{- return(adapter.dispatch('timestamp_from_us', 'journeys')(microseconds)) -}}
+{% endmacro %}
+
+{% macro default__timestamp_from_us(microseconds) %}
+    {{ exceptions.raise_compiler_error("timestamp_from_us is not implemented for " ~ target.type) }}
+{% endmacro %}
+
+{% macro duckdb__timestamp_from_us(microseconds) %}make_timestamp({{ microseconds }}){% endmacro %}
+
+
+{% macro local_date(timestamp, zone) %}
+    {{- return(adapter.dispatch('local_date', 'journeys')(timestamp, zone)) -}}
+{% endmacro %}
+
+{% macro default__local_date(timestamp, zone) %}
+    {{ exceptions.raise_compiler_error("local_date is not implemented for " ~ target.type) }}
+{% endmacro %}
+
+{% macro duckdb__local_date(timestamp, zone) -%}
+    cast(timezone({{ zone }}, timezone('UTC', {{ timestamp }})) as date)
+{%- endmacro %}

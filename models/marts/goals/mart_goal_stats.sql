@@ -1,0 +1,208 @@
+with goals as (
+    select *
+    from {{ ref('dim_goal') }}
+    where is_latest_version
+),
+
+versions as (
+    select account_key, journey_id, journey_version_id from {{ ref('dim_journey_version') }}
+    union all
+    select account_key, journey_id, 'ALL' as journey_version_id from {{ ref('dim_journey') }}
+),
+
+entry_users as (
+    select
+        account_key,
+        journey_id,
+        {{ all_when_rolled_up('journey_version_id') }} as version_group,
+        count(case when not is_control then 1 end) as total_entries,
+        count(distinct case when not is_control then user_key end) as unique_entry_users,
+        count(distinct case when is_control then user_key end) as control_users
+    from {{ ref('fct_journey_entries') }}
+    group by grouping sets ((account_key, journey_id), (account_key, journey_id, journey_version_id))
+),
+
+conversions as (
+    select
+        account_key,
+        journey_id,
+        goal_id,
+        {{ all_when_rolled_up('journey_version_id') }} as version_group,
+        count(case when is_first_conversion and not is_control then 1 end) as converted_users,
+        count(case when is_first_conversion and is_control then 1 end) as control_converted_users,
+        count(case when not is_control then 1 end) as conversion_events_total,
+        count(distinct case when not is_control then journey_entry_id end) as converted_entries,
+        percentile_cont(0.5) within group (
+            order by case when is_first_conversion and not is_control then seconds_to_convert end
+        ) as ttc_p50_seconds,
+        avg(case when is_first_conversion and not is_control then seconds_to_convert end) as ttc_mean_seconds,
+        min(case when is_first_conversion and not is_control then seconds_to_convert end) as ttc_min_seconds,
+        max(case when is_first_conversion and not is_control then seconds_to_convert end) as ttc_max_seconds
+    from {{ ref('fct_conversions') }}
+    group by grouping sets (
+        (account_key, journey_id, goal_id), (account_key, journey_id, goal_id, journey_version_id)
+    )
+),
+
+entry_maturity as (
+    select
+        entries.account_key,
+        entries.journey_id,
+        goals.goal_id,
+        entries.journey_version_id,
+        entries.user_key,
+        coalesce(
+            {{ epoch_us('entries.effective_exit_at') }} + coalesce(goal_versions.window_seconds, 0) * 1000000
+            < {{ epoch_us('settings.as_of') }},
+            false
+        ) as is_window_closed
+    from {{ ref('fct_journey_entries') }} as entries
+    inner join {{ ref('stg_settings') }} as settings
+        on entries.account_key = settings.account_key
+    inner join goals
+        on entries.account_key = goals.account_key and entries.journey_id = goals.journey_id
+    left join {{ ref('int_goal_versions') }} as goal_versions
+        on
+            goals.account_key = goal_versions.account_key
+            and goals.journey_id = goal_versions.journey_id
+            and goals.goal_id = goal_versions.goal_id
+            and (goal_versions.valid_from is null or entries.entered_at >= goal_versions.valid_from)
+            and (goal_versions.valid_to is null or entries.entered_at < goal_versions.valid_to)
+    where not entries.is_control
+),
+
+user_maturity as (
+    select
+        account_key,
+        journey_id,
+        goal_id,
+        {{ all_when_rolled_up('journey_version_id') }} as version_group,
+        user_key
+    from entry_maturity
+    group by grouping sets (
+        (account_key, journey_id, goal_id, user_key), (account_key, journey_id, goal_id, journey_version_id, user_key)
+    )
+    having count(case when not is_window_closed then 1 end) = 0
+),
+
+first_converters as (
+    select distinct
+        account_key,
+        journey_id,
+        goal_id,
+        user_key
+    from {{ ref('fct_conversions') }}
+    where is_first_conversion and not is_control
+),
+
+matured as (
+    select
+        user_maturity.account_key,
+        user_maturity.journey_id,
+        user_maturity.goal_id,
+        user_maturity.version_group,
+        count(*) as matured_entry_users,
+        count(first_converters.user_key) as matured_converted_users
+    from user_maturity
+    left join first_converters
+        on
+            user_maturity.account_key = first_converters.account_key
+            and user_maturity.journey_id = first_converters.journey_id
+            and user_maturity.goal_id = first_converters.goal_id
+            and user_maturity.user_key = first_converters.user_key
+    group by
+        user_maturity.account_key, user_maturity.journey_id, user_maturity.goal_id, user_maturity.version_group
+),
+
+joined as (
+    select
+        goals.account_key,
+        goals.journey_id,
+        versions.journey_version_id,
+        goals.goal_id,
+        goals.goal_name,
+        goals.goal_index,
+        goals.goal_event_name,
+        goals.window_anchor,
+        goals.window_seconds,
+        goals.is_primary,
+        goals.is_headline_goal,
+        coalesce(entry_users.total_entries, 0) as total_entries,
+        coalesce(entry_users.unique_entry_users, 0) as unique_entry_users,
+        coalesce(entry_users.control_users, 0) as control_users,
+        coalesce(conversions.converted_users, 0) as converted_users,
+        coalesce(conversions.control_converted_users, 0) as control_converted_users,
+        coalesce(conversions.conversion_events_total, 0) as conversion_events_total,
+        coalesce(conversions.converted_entries, 0) as converted_entries,
+        conversions.ttc_p50_seconds,
+        conversions.ttc_mean_seconds,
+        conversions.ttc_min_seconds,
+        conversions.ttc_max_seconds,
+        coalesce(matured.matured_entry_users, 0) as matured_entry_users,
+        coalesce(matured.matured_converted_users, 0) as matured_converted_users
+    from goals
+    inner join versions
+        on goals.account_key = versions.account_key and goals.journey_id = versions.journey_id
+    left join entry_users
+        on
+            goals.account_key = entry_users.account_key
+            and goals.journey_id = entry_users.journey_id
+            and versions.journey_version_id = entry_users.version_group
+    left join conversions
+        on
+            goals.account_key = conversions.account_key
+            and goals.journey_id = conversions.journey_id
+            and goals.goal_id = conversions.goal_id
+            and versions.journey_version_id = conversions.version_group
+    left join matured
+        on
+            goals.account_key = matured.account_key
+            and goals.journey_id = matured.journey_id
+            and goals.goal_id = matured.goal_id
+            and versions.journey_version_id = matured.version_group
+),
+
+rated as (
+    select
+        *,
+        {{ rate('converted_users', 'unique_entry_users') }} as nm_conversion_rate,
+        {{ rate('control_converted_users', 'control_users') }} as control_conversion_rate
+    from joined
+)
+
+select
+    account_key,
+    journey_id,
+    journey_version_id,
+    goal_id,
+    goal_name,
+    goal_index,
+    goal_event_name,
+    window_anchor,
+    window_seconds,
+    is_primary,
+    is_headline_goal,
+    cast(total_entries as bigint) as total_entries,
+    cast(unique_entry_users as bigint) as unique_entry_users,
+    cast(converted_users as bigint) as converted_users,
+    cast(conversion_events_total as bigint) as conversion_events_total,
+    cast(converted_entries as bigint) as converted_entries,
+    cast(nm_conversion_rate as double) as nm_conversion_rate,
+    cast({{ rate('converted_users', 'total_entries') }} as double) as pw_conversion_rate,
+    cast({{ rate('converted_entries', 'total_entries') }} as double) as entry_conversion_rate,
+    converted_users > 0 as has_export,
+    cast(ttc_p50_seconds as double) as ttc_p50_seconds,
+    cast(ttc_mean_seconds as double) as ttc_mean_seconds,
+    cast(ttc_min_seconds as double) as ttc_min_seconds,
+    cast(ttc_max_seconds as double) as ttc_max_seconds,
+    cast(matured_entry_users as bigint) as matured_entry_users,
+    cast(matured_converted_users as bigint) as matured_converted_users,
+    cast({{ rate('matured_converted_users', 'matured_entry_users') }} as double) as matured_conversion_rate,
+    cast(control_users as bigint) as control_users,
+    cast(control_converted_users as bigint) as control_converted_users,
+    cast(control_conversion_rate as double) as control_conversion_rate,
+    cast(nm_conversion_rate - control_conversion_rate as double) as uplift_abs,
+    cast((nm_conversion_rate - control_conversion_rate) / nullif(control_conversion_rate, 0) as double) as uplift_rel,
+    cast(100 * (nm_conversion_rate - control_conversion_rate) / nullif(control_conversion_rate, 0) as double)
+        as ct_boost_pct
+from rated

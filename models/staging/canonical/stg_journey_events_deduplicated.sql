@@ -1,0 +1,1 @@
+{{ deduplicate_events('journey_events') }}

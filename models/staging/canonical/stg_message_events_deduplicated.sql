@@ -1,0 +1,1 @@
+{{ deduplicate_events('message_events') }}

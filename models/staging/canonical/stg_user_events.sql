@@ -1,0 +1,22 @@
+{{ config(materialized='view') }}
+
+select
+    account_key,
+    event_id,
+    event_name,
+    user_key,
+    user_id,
+    user_id_type,
+    occurred_at,
+    value,
+    upper(currency) as currency,
+    properties,
+    order_id,
+    session_id,
+    device_id,
+    platform,
+    attributed_message_id,
+    received_at,
+    source_file
+from {{ ref('stg_user_events_deduplicated') }}
+where not is_test_row

@@ -1,0 +1,1 @@
+{{ deduplicate_events('user_events') }}

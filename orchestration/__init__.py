@@ -1,0 +1,1 @@
+"""Runs the warehouse: dbt in a child process, and the command line around it."""

@@ -1,0 +1,129 @@
+"""Run dbt in a child process, for the command line and the tests.
+
+dbt takes its variables as one command line argument, and Linux limits one argument to 128 KiB. So the
+arguments travel as JSON through standard input to this module run as a program, which hands them to dbt.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+# dbt reports each failing node twice: once while it runs and once, with its message, in the closing summary.
+PROGRESS_EVENTS = {"LogModelResult", "LogSeedResult", "LogTestResult", "LogSnapshotResult"}
+
+
+class DbtError(RuntimeError):
+    """A dbt run failed; the text carries the error lines dbt printed."""
+
+
+@dataclass
+class DbtResult:
+    """Outcome of one dbt command."""
+
+    success: bool
+    stdout: str
+    errors: list[str] = field(default_factory=list)
+
+    def raise_for_error(self) -> DbtResult:
+        """Return the result itself; raise DbtError with the readable error lines when the command failed."""
+        if not self.success:
+            raise DbtError("\n".join(self.errors) or self.stdout or "dbt failed without a message.")
+        return self
+
+
+def run_dbt(
+    arguments: list[str],
+    *,
+    landing: Path,
+    warehouse: Path,
+    variables: dict | None = None,
+    target_path: Path | None = None,
+    log_path: Path | None = None,
+    quiet: bool = True,
+    on_event: Callable[[dict], None] | None = None,
+) -> DbtResult:
+    """Run one dbt command, such as `["build", "--resource-type", "model"]`, in the project.
+
+    `landing` is the landing folder, `warehouse` the DuckDB file, `variables` the dbt vars of this run.
+    `on_event` receives every dbt log event (a mapping with `info` and `data`) as it happens; `quiet=False`
+    prints the messages too. A failing command does not raise: see `DbtResult.raise_for_error`.
+    """
+    warehouse = warehouse.resolve()
+    warehouse.parent.mkdir(parents=True, exist_ok=True)
+    environment = {
+        **os.environ,
+        "LANDING": str(landing.resolve()),
+        "JOURNEY_WAREHOUSE": str(warehouse),
+        "DBT_PROFILES_DIR": str(PROJECT_ROOT),
+        "DO_NOT_TRACK": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    if target_path is not None:
+        environment["DBT_TARGET_PATH"] = str(target_path.resolve())
+    if log_path is not None:
+        environment["DBT_LOG_PATH"] = str(log_path.resolve())
+    command = ["--log-format", "json", *arguments]
+    if variables:
+        command += ["--vars", json.dumps(variables)]
+
+    messages: list[str] = []
+    errors: list[str] = []
+    with subprocess.Popen(
+        [sys.executable, "-m", "orchestration.build"],
+        cwd=PROJECT_ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        process.stdin.write(json.dumps(command))
+        process.stdin.close()
+        for line in process.stdout:
+            event = _parse_event(line)
+            info = event["info"]
+            messages.append(info["msg"])
+            if info["level"] == "error" and info["name"] not in PROGRESS_EVENTS and info["msg"].strip():
+                errors.append(info["msg"].rstrip())
+            if not quiet:
+                print(info["msg"])
+            if on_event is not None:
+                on_event(event)
+    success = process.returncode == 0
+    if not success and not errors:
+        errors = [message for message in messages if message.strip()][-20:]
+    return DbtResult(success=success, stdout="\n".join(messages), errors=errors)
+
+
+def _parse_event(line: str) -> dict:
+    """Read one output line; a line that is no dbt event (a plain print) becomes an event without a name."""
+    try:
+        event = json.loads(line)
+    except json.JSONDecodeError:
+        event = None
+    if isinstance(event, dict) and {"name", "level", "msg"} <= set(event.get("info", {})):
+        return event
+    return {"info": {"name": "", "level": "info", "msg": line.rstrip("\n")}, "data": {}}
+
+
+def _main() -> int:
+    """Read the dbt arguments as a JSON list from standard input and run them in this process."""
+    arguments = json.load(sys.stdin)
+    from dbt.cli.main import dbtRunner
+
+    result = dbtRunner().invoke(arguments)
+    if result.exception is not None:
+        print(result.exception)
+    return 0 if result.success else 1
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

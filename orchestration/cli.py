@@ -1,0 +1,437 @@
+"""The command line: `python -m orchestration.cli run` builds the warehouse and shows the journey overview."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import hashlib
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from orchestration.build import PROJECT_ROOT, DbtResult, run_dbt
+
+PLAIN_WIDTH = 150
+OVERVIEW_ROWS = 20
+WARNING_ROWS = 10
+# Everything that decides what a build of the same files contains.
+PROJECT_SOURCES = (
+    "dbt_project.yml",
+    "profiles.yml",
+    "requirements.lock",
+    "macros",
+    "models",
+    "seeds",
+    "tests/dbt",
+)
+RESULT_EVENTS = {"LogModelResult", "LogSeedResult", "LogTestResult"}
+
+
+class RunError(Exception):
+    """The run cannot go on; the text is one sentence with the reason and one with the fix."""
+
+
+def fingerprint(landing: Path, variables: dict) -> str:
+    """Hash of the landing files (path, size, modification time), the project's sources and the variables."""
+    digest = hashlib.sha256()
+    digest.update(json.dumps([str(landing), variables], sort_keys=True).encode())
+    for path in _files(landing):
+        stat = path.stat()
+        digest.update(json.dumps([str(path), stat.st_size, stat.st_mtime_ns]).encode())
+    for source in PROJECT_SOURCES:
+        path = PROJECT_ROOT / source
+        for file in _files(path) if path.is_dir() else [path]:
+            digest.update(json.dumps(str(file.relative_to(PROJECT_ROOT))).encode())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _files(root: Path) -> list[Path]:
+    """Every file below `root` in a fixed order; linked folders are followed once."""
+    files, seen = [], set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        files += [Path(folder, name) for name in names if Path(folder, name).is_file()]
+    return sorted(files)
+
+
+@contextmanager
+def open_warehouse(warehouse: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the warehouse file; a file that cannot be opened stops the run with a sentence."""
+    try:
+        connection = duckdb.connect(str(warehouse), read_only=read_only)
+    except duckdb.Error as error:
+        holder = re.search(r"\(PID (\d+)", str(error))
+        if holder or "lock" in str(error).lower():
+            program = f"another program (process {holder[1]})" if holder else "another program"
+            raise RunError(f"{warehouse} is open in {program}. Close it there, then run again.") from error
+        reason = str(error).splitlines()[0]
+        raise RunError(
+            f"{warehouse} cannot be opened as a DuckDB file: {reason} "
+            "Move it away, or choose another file with WAREHOUSE=path."
+        ) from error
+    with connection:
+        yield connection
+
+
+def last_success(warehouse: Path) -> tuple[str, datetime] | None:
+    """Fingerprint and end time (UTC) of the last successful run into this warehouse; None without one."""
+    if not warehouse.exists():
+        return None
+    with open_warehouse(warehouse, read_only=True) as connection:
+        if not connection.execute(
+            "select 1 from duckdb_tables() where schema_name = 'ops' and table_name = 'run_state'"
+        ).fetchall():
+            return None
+        rows = connection.execute("select fingerprint, finished_at from ops.run_state").fetchall()
+    return rows[0] if rows else None
+
+
+def forget_success(warehouse: Path) -> None:
+    """Remove the mark of the last success: from here on the warehouse may be half rebuilt."""
+    with open_warehouse(warehouse, read_only=False) as connection:
+        connection.execute("create schema if not exists ops")
+        connection.execute(
+            "create or replace table ops.run_state (fingerprint varchar, finished_at timestamp)"
+        )
+
+
+def remember_success(warehouse: Path, current: str) -> None:
+    """Mark the warehouse as built from the state that `current` is the fingerprint of."""
+    with open_warehouse(warehouse, read_only=False) as connection:
+        finished_at = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+        connection.execute("insert into ops.run_state values (?, ?)", [current, finished_at])
+
+
+@contextmanager
+def run_lock(warehouse: Path, wait_seconds: float, console: Console) -> Iterator[None]:
+    """Hold the lock file beside the warehouse; wait for another run, then stop with its process number."""
+    path = warehouse.with_name(warehouse.name + ".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        deadline = time.monotonic() + wait_seconds
+        announced = False
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                file.seek(0)
+                holder = file.read().strip() or "unknown"
+            if time.monotonic() >= deadline:
+                raise RunError(
+                    f"Another run (process {holder}) is writing {warehouse}. "
+                    "Wait until it ends, or choose another file with WAREHOUSE=path."
+                )
+            if not announced:
+                console.print(f"Waiting for another run (process {holder}) to end ...", markup=False)
+                announced = True
+            time.sleep(0.5)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+@dataclass
+class BuildProgress:
+    """Turns dbt's events into a progress bar, or into plain lines when the output is no terminal."""
+
+    console: Console
+    models_total: int = 0
+    models_done: int = 0
+    checks_passed: int = 0
+    warnings: list[str] = field(default_factory=list)
+    _bar: Progress | None = None
+    _task: int = 0
+
+    def __enter__(self) -> BuildProgress:
+        self.console.print("Reading the project and the landing files ...")
+        if self.console.is_terminal:
+            self._bar = Progress(
+                TextColumn("models"),
+                BarColumn(bar_width=30),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[current]}", markup=False),
+                console=self.console,
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("", total=None, current="")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def on_event(self, event: dict) -> None:
+        """Take one dbt event."""
+        name, data = event["info"]["name"], event["data"]
+        if name == "FoundStats":
+            found = re.search(r"(\d+) models?\b", data["stat_line"])
+            self.models_total = int(found[1]) if found else 0
+        elif name == "LogStartLine":
+            self._show(data["node_info"]["node_name"])
+        elif name in RESULT_EVENTS:
+            self._count(name, data)
+            self._show(data["node_info"]["node_name"])
+
+    def _count(self, name: str, data: dict) -> None:
+        status = data["node_info"]["node_status"]
+        if name == "LogModelResult":
+            self.models_done += 1
+            if not self._bar and (self.models_done % 10 == 0 or self.models_done == self.models_total):
+                self.console.print(f"{self.models_done} of {self.models_total} models built", markup=False)
+        elif status == "pass":
+            self.checks_passed += 1
+        elif status == "warn":
+            self.warnings.append(f"{data['name']}: {data['num_failures']} rows")
+
+    def _show(self, current: str) -> None:
+        if self._bar:
+            self._bar.update(
+                self._task, completed=self.models_done, total=self.models_total or None, current=current
+            )
+
+
+def build(landing: Path, warehouse: Path, variables: dict, console: Console) -> DbtResult:
+    """Run `dbt build` (models, seeds, data tests) with a progress display and report what it did."""
+    started = time.monotonic()
+    with BuildProgress(console) as progress:
+        result = run_dbt(
+            ["--no-use-colors", "build", "--exclude-resource-type", "unit_test"],
+            landing=landing,
+            warehouse=warehouse,
+            variables=variables,
+            on_event=progress.on_event,
+        )
+    seconds = time.monotonic() - started
+    if result.success:
+        console.print(
+            f"Built {progress.models_done} models, {progress.checks_passed} checks passed ({seconds:.0f} s).",
+            markup=False,
+        )
+        for warning in progress.warnings[:WARNING_ROWS]:
+            console.print(f"Check with a warning: {warning}", style="yellow", markup=False)
+        if len(progress.warnings) > WARNING_ROWS:
+            console.print(f"... and {len(progress.warnings) - WARNING_ROWS} more warnings in logs/dbt.log")
+    return result
+
+
+OVERVIEW_SQL = """
+select
+    overview.account_key,
+    coalesce(journeys.journey_name, overview.journey_id) as journey,
+    coalesce(journeys.journey_status, '') as status,
+    overview.total_entries,
+    overview.unique_entry_users,
+    overview.entries_open_now,
+    overview.total_exits_any,
+    overview.messages_accepted,
+    overview.converted_users,
+    round(100 * overview.user_conversion_rate, 2) as conversion_rate_pct
+from marts.mart_journey_overview as overview
+left join marts.dim_journey as journeys using (account_key, journey_id)
+where overview.journey_version_id = 'ALL' and overview.period_id = 'all_time'
+order by overview.total_entries desc, overview.account_key, overview.journey_id
+"""
+OVERVIEW_HEADERS = (
+    "Account",
+    "Journey",
+    "Status",
+    "Entries",
+    "Users",
+    "Open now",
+    "Exits",
+    "Messages accepted",
+    "Converted users",
+    "Conversion %",
+)
+AUDIT_SQL = """
+select
+    coalesce(sum(raw_rows), 0),
+    coalesce(sum(accepted_rows), 0),
+    coalesce(sum(duplicate_rows), 0),
+    coalesce(sum(rejected_rows), 0),
+    coalesce(sum(excluded_test_rows), 0),
+    coalesce(sum(hidden_rows), 0)
+from quality.quality_load_audit
+"""
+
+
+def print_overview(warehouse: Path, console: Console) -> None:
+    """Print the journeys, the row counts of the load, and what to do next."""
+    with open_warehouse(warehouse, read_only=True) as connection:
+        journeys = connection.execute(OVERVIEW_SQL).fetchall()
+        raw, accepted, duplicates, rejected, tests, hidden = connection.execute(AUDIT_SQL).fetchone()
+
+    first_column = 1 if len({row[0] for row in journeys}) <= 1 else 0
+    table = Table(box=box.SIMPLE_HEAD, title="Journeys, all time", title_justify="left")
+    for header in OVERVIEW_HEADERS[first_column:]:
+        is_text = header in ("Account", "Journey", "Status")
+        table.add_column(header, justify="left" if is_text else "right", overflow="fold")
+    for row in journeys[:OVERVIEW_ROWS]:
+        table.add_row(*(Text(_cell(value)) for value in row[first_column:]))
+    console.print()
+    console.print(table)
+    if len(journeys) > OVERVIEW_ROWS:
+        console.print(f"... and {len(journeys) - OVERVIEW_ROWS} more journeys in marts.mart_journey_overview")
+    if not journeys:
+        console.print("The landing files name no journey.")
+
+    console.print(
+        f"Rows: {raw:,} raw = {accepted:,} accepted + {duplicates:,} duplicates + {rejected:,} rejected"
+        f" + {tests:,} of test users + {hidden:,} received after as_of",
+        markup=False,
+    )
+    if rejected:
+        console.print(
+            f"Warning: {rejected:,} rows could not be used. See why: "
+            "select reject_reason, count(*) from staging.stg_rejects group by 1",
+            style="yellow",
+            markup=False,
+        )
+    console.print()
+    console.print(f"Warehouse: {warehouse}", markup=False)
+    read = f"duckdb.connect('{_relative(warehouse)}', read_only=True)"
+    for line in (
+        f"Query it:  .venv/bin/python -c \"import duckdb; {read}.sql('from marts.mart_goal_stats').show()\"",
+        "Read what every column means:  make docs",
+        "Build from your own files:  LANDING=path/to/folder make run",
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _cell(value: object) -> str:
+    """Text of a table cell without control characters; a missing number stays blank."""
+    if value is None:
+        return ""
+    text = f"{value:,}" if isinstance(value, int) else str(value)
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _relative(path: Path) -> Path:
+    """The path as seen from the current folder when it lies below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def run(
+    landing: Path, warehouse: Path, variables: dict, *, force: bool, wait_seconds: float, console: Console
+) -> int:
+    """Build the warehouse if anything changed and show the overview; return the exit code."""
+    landing, warehouse = landing.resolve(), warehouse.resolve()
+    if not landing.is_dir():
+        raise RunError(
+            f"The landing folder {landing} does not exist. Set LANDING to the folder that holds one folder "
+            "per table (LANDING=path make run), or leave it out to build from demo data."
+        )
+    with run_lock(warehouse, wait_seconds, console):
+        current = fingerprint(landing, variables)
+        success = last_success(warehouse)
+        if success and success[0] == current and not force:
+            console.print(
+                f"Nothing new since {success[1]:%Y-%m-%d %H:%M} UTC: the warehouse is current "
+                "(--force rebuilds it; FORCE=1 with make).",
+                markup=False,
+            )
+        else:
+            forget_success(warehouse)
+            result = build(landing, warehouse, variables, console)
+            if not result.success:
+                console.print("The build failed:", style="bold red")
+                for error in result.errors:
+                    console.print(error, markup=False, highlight=False, soft_wrap=True)
+                console.print("Every step is in logs/dbt.log. Nothing was marked as done: fix and run again.")
+                return 1
+            remember_success(warehouse, current)
+        print_overview(warehouse, console)
+    return 0
+
+
+def _variables(text: str) -> dict:
+    """Parse --vars: a JSON object."""
+    try:
+        variables = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(
+            f"not valid JSON ({error}); write {{'name': value}} in JSON"
+        ) from error
+    if not isinstance(variables, dict):
+        raise argparse.ArgumentTypeError('a JSON object is needed, such as {"as_of": "2026-08-01T00:00:00Z"}')
+    return variables
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m orchestration.cli", description=__doc__)
+    command = parser.add_subparsers(dest="command", required=True).add_parser(
+        "run", help="build the warehouse from the landing files and show the journey overview"
+    )
+    command.add_argument(
+        "--landing",
+        type=Path,
+        default=Path(os.environ.get("LANDING") or "landing"),
+        help="folder with one folder of raw files per table (default: $LANDING, else landing)",
+    )
+    command.add_argument(
+        "--warehouse",
+        type=Path,
+        default=Path(os.environ.get("JOURNEY_WAREHOUSE") or "warehouse/journeys.duckdb"),
+        help="DuckDB file to build (default: $JOURNEY_WAREHOUSE, else warehouse/journeys.duckdb)",
+    )
+    command.add_argument(
+        "--vars",
+        type=_variables,
+        default={},
+        metavar="JSON",
+        help="dbt variables as a JSON object",
+    )
+    command.add_argument("--force", action="store_true", help="rebuild even when nothing changed")
+    command.add_argument(
+        "--wait",
+        type=float,
+        default=30,
+        metavar="SECONDS",
+        help="how long to wait for another run on the same warehouse (default: 30)",
+    )
+    options = parser.parse_args(arguments)
+
+    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    try:
+        return run(
+            options.landing,
+            options.warehouse,
+            options.vars,
+            force=options.force,
+            wait_seconds=options.wait,
+            console=console,
+        )
+    except RunError as stop:
+        print(stop, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped. The next run starts the build again.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
