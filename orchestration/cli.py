@@ -239,20 +239,19 @@ def build(landing: Path, warehouse: Path, variables: dict, console: Console) -> 
 
 OVERVIEW_SQL = """
 select
-    overview.account_key,
-    coalesce(journeys.journey_name, overview.journey_id) as journey,
-    coalesce(journeys.journey_status, '') as status,
-    overview.total_entries,
-    overview.unique_entry_users,
-    overview.entries_open_now,
-    overview.total_exits_any,
-    overview.messages_accepted,
-    overview.converted_users,
-    round(100 * overview.user_conversion_rate, 2) as conversion_rate_pct
-from marts.mart_journey_overview as overview
-left join marts.dim_journey as journeys using (account_key, journey_id)
-where overview.journey_version_id = 'ALL' and overview.period_id = 'all_time'
-order by overview.total_entries desc, overview.account_key, overview.journey_id
+    account_key,
+    journey_name,
+    journey_status,
+    total_entries,
+    unique_entry_users,
+    entries_open_now,
+    total_exits_any,
+    messages_accepted,
+    converted_users,
+    round(100 * user_conversion_rate, 2) as user_conversion_rate_pct
+from marts.mart_journey_overview
+where journey_version_id = 'ALL' and period_id = 'all_time'
+order by total_entries desc, account_key, journey_id
 """
 OVERVIEW_HEADERS = (
     "Account",

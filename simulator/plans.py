@@ -88,7 +88,7 @@ def _add_people(lookups: Lookups) -> None:
         for device in {"mobile": (1, 3), "browser": (2,), "first": (1,)}.get(needs, (0,)):
             lookups.add(
                 "endpoints", channel=channel, device_no=device, endpoint_type=endpoint_type, needs=needs,
-                cost=str(cost) if cost else None,
+                cost=cost or None,
             )  # fmt: skip
 
 
@@ -110,7 +110,8 @@ def _add_outcomes(lookups: Lookups) -> None:
             status = "skipped" if types == {"skipped"} else "accepted"
             if "failed" in types and not types & BETTER_THAN_FAILED:
                 status = "failed"
-            click = next((event for event in events if event.type == "clicked"), None)
+            clicks = [event for event in events if event.type == "clicked" and mood == "engaged"]
+            click = clicks[0] if clicks else None  # scanners buy nothing
             lookups.add(
                 "outcomes", outcome=number, status=status,
                 click_min=click and click.delay * SECOND, click_scale=click and click.spread * SECOND,
@@ -123,7 +124,8 @@ def _add_outcomes(lookups: Lookups) -> None:
                     bot_reason={"proxy": "machine_open", "scanner": "suspected_scanner"}[event.agent]
                     if event.flagged
                     else None,
-                    button_id=event.button, delivery_route=event.route, provider_code=event.code,
+                    button_id=event.button, delivery_route=event.route or "primary", provider_code=event.code,
+                    provider_message=event.code and f"provider answered {event.code}",
                     has_link=event.type == "clicked" and event.agent is not None,
                 )  # fmt: skip
             moods["any"].append((number, share))
@@ -319,7 +321,7 @@ def _store_plan(
             "node_id next_node_id branch_label reason_code exit_event_name error_code error_message "
             "campaign_id dist".split()
         )
-        lookups.add("plan_steps", plan=plan, seq=seq, **{**optional, **row})
+        lookups.add("plan_steps", plan=plan, seq=seq, seq_text=f".{seq:02d}", **{**optional, **row})
 
 
 def _add_reference_nodes(lookups: Lookups, journey: Journey, version: Version) -> None:

@@ -14,7 +14,7 @@ INPUTS = {
     "coupon_redemptions": ("household_id", "coupon_upc", "campaign_id", "redemption_date"),
 }
 
-# The dates of a campaign as instants. Both days count fully, so the window ends with the end day's last second.
+# Both days of a campaign count fully, so its window ends with the last second of the end day.
 CAMPAIGN_TIMES = """
 create temp view campaign_times as
 select
@@ -41,7 +41,11 @@ LANDING_TABLES = {
         from campaign_times
     """,
     "journey_versions": """
-        select campaign_id as journey_id, '1' as journey_version_id, 1 as version_number, starts_at as published_at
+        select
+            campaign_id as journey_id,
+            '1' as journey_version_id,
+            1 as version_number,
+            starts_at as published_at
         from campaign_times
     """,
     "nodes": """
@@ -74,7 +78,7 @@ LANDING_TABLES = {
             'Coupon of the campaign redeemed' as goal_name,
             1 as goal_index,
             'coupon_redemption' as event_name,
-            json_array(json_object('property', 'campaign_id', 'op', 'eq', 'value', campaign_id)) as filters,
+            '[' || json_object('property', 'campaign_id', 'op', 'eq', 'value', campaign_id) || ']' as filters,
             date_diff('second', starts_at, ends_at) as window_seconds,
             'journey_entry' as window_anchor,
             false as ends_journey,
@@ -123,7 +127,7 @@ LANDING_TABLES = {
             household_id as user_id,
             'external' as user_id_type,
             cast(redemption_date as timestamp) as occurred_at,
-            json_object('campaign_id', campaign_id, 'coupon_upc', coupon_upc) as properties,
+            cast(json_object('campaign_id', campaign_id, 'coupon_upc', coupon_upc) as varchar) as properties,
             cast(redemption_date as timestamp) as received_at
         from coupon_redemptions
     """,

@@ -40,7 +40,7 @@
 {% macro utc_text(value) %}
     {% set parsed = modules.datetime.datetime.fromisoformat(value | string | replace('Z', '+00:00')) %}
     {% if parsed.tzinfo is not none %}
-        {% set parsed = parsed.astimezone(modules.datetime.timezone.utc).replace(tzinfo=none) %}
+        {% set parsed = parsed.astimezone(modules.pytz.utc).replace(tzinfo=none) %}
     {% endif %}
     {% do return(parsed.isoformat(sep=' ')) %}
 {% endmacro %}

@@ -13,11 +13,10 @@ import yaml
 
 from scenarios import input_folders
 from scenarios.comparison import Assertion, Problem, assertions
-from scenarios.vocabulary import AGGREGATE_INPUTS, CONFIG_DEFAULTS
+from scenarios.vocabulary import AGGREGATE_INPUTS, ALWAYS_VISIBLE, CONFIG_DEFAULTS, EVENT_TABLES
 
 CONTRACT_MACRO = Path(__file__).resolve().parents[2] / "macros/contract/contract_tables.sql"
-EVENT_TABLES = {"journey_events", "message_events", "user_events"}
-ALWAYS_VISIBLE = "1970-01-01T00:00:00Z"
+# The harness assigns the account of every row, so no row may name one.
 ACCOUNT_COLUMNS = {"source_system", "source_account"}
 SCENARIO_PARTS = {
     "id", "title", "covers", "config", "input", "input_folder", "aggregate_input",
@@ -65,7 +64,7 @@ class Scenario:
 
 @functools.cache
 def contract_columns() -> dict[str, tuple[str, ...]]:
-    """Columns of every contract table, envelope included, from the macro that defines them."""
+    """Columns that a row of each contract table may carry, from the macro that defines the contract."""
     returned: list[Any] = []
     environment = jinja2.Environment(extensions=["jinja2.ext.do"])
     environment.globals["return"] = returned.append
@@ -74,20 +73,32 @@ def contract_columns() -> dict[str, tuple[str, ...]]:
     module.contract_envelope()
     tables, envelope = returned
     return {
-        table: tuple(name for name, _, _ in [*spec["columns"], *envelope]) for table, spec in tables.items()
+        table: tuple(name for name, _, _ in [*spec["columns"], *envelope] if name not in ACCOUNT_COLUMNS)
+        for table, spec in tables.items()
     }
 
 
 def read_scenarios(path: Path) -> list[Scenario]:
     """Read one file. A file that cannot be read becomes one scenario with that problem."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
         if not isinstance(content, dict) or not isinstance(content.get("scenarios"), list):
             raise ValueError("the file must be a mapping with a list `scenarios`")
     except (OSError, ValueError, yaml.YAMLError) as error:
-        return [Scenario(path.stem, "(file)", problems=[("", Problem(str(path), f"cannot be read: {error}"))])]
+        return [
+            Scenario(
+                path.stem, "(file)", problems=[("", Problem("(file)", f"{path} cannot be read: {error}"))]
+            )
+        ]
     meta = content.get("meta") or {}
-    return [_read_scenario(path, meta, raw) for raw in content["scenarios"]]
+    scenarios = []
+    for number, raw in enumerate(content["scenarios"], start=1):
+        try:
+            scenarios.append(_read_scenario(path, meta, raw))
+        except (AttributeError, TypeError) as error:
+            malformed = Problem("(file)", f"scenario {number} is malformed: {error}")
+            scenarios.append(Scenario(path.stem, f"({number})", problems=[("", malformed)]))
+    return scenarios
 
 
 def _read_scenario(path: Path, meta: dict, raw: dict) -> Scenario:
@@ -112,12 +123,12 @@ def _read_scenario(path: Path, meta: dict, raw: dict) -> Scenario:
             problem(f"input.{table}", "unknown table")
             continue
         expanded = [_expand(row, aliases, defaults.get(table) or {}, table) for row in rows or []]
-        for column in sorted({column for row in expanded for column in row}):
-            _check_column(problem, f"input.{table}.{column}", table, column)
+        for column in sorted({column for row in expanded for column in row} - set(contract_columns()[table])):
+            problem(f"input.{table}.{column}", "unknown column")
         scenario.rows[table] = expanded
     if "input_folder" in raw:
         folder = input_folders.InputFolder(path.parent / str(raw["input_folder"]), aliases, defaults)
-        for where, message in folder.read(contract_columns(), EVENT_TABLES, ALWAYS_VISIBLE):
+        for where, message in folder.read(contract_columns()):
             problem(where, message)
         scenario.folder = folder
     if "aggregate_input" in raw:
@@ -159,11 +170,3 @@ def _expand(row: dict, aliases: dict, defaults: dict, table: str) -> dict:
         if received is not None:
             expanded["received_at"] = received
     return expanded
-
-
-def _check_column(problem: Any, where: str, table: str, column: str) -> None:
-    """Report a column that the contract lacks, or that names the account the harness itself assigns."""
-    if column in ACCOUNT_COLUMNS:
-        problem(where, "the account of a row is assigned by the harness")
-    elif column not in contract_columns()[table]:
-        problem(where, "unknown column")

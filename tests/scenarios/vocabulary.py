@@ -1,4 +1,4 @@
-"""The keys a scenario may assert, and what each is worth in a group that the result lacks (see vocabulary.md)."""
+"""The keys a scenario may assert, and what each is worth in a group that the result lacks."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ CONFIG_DEFAULTS = {
     "campaign_conversion_seconds": 86400,
     "override_window_anchor": None,
 }
+
+# received_at of a row without one: occurred_at in the event tables, always visible in all others.
+EVENT_TABLES = {"journey_events", "message_events", "user_events"}
+ALWAYS_VISIBLE = "1970-01-01T00:00:00Z"
 
 AGGREGATE_INPUTS = {
     "stats": {"target_users", "target_converted", "control_users", "control_converted"},
@@ -108,7 +112,8 @@ BLOCKS = {
         {"converted_users_": "count", "nm_conversion_rate_": "rate"},
     ),
     "nodes": Block(
-        {**_kinds(count="entry_count entry_users dropoff_entries entries_open_here"), **MESSAGES}, ("node_id",)
+        {**_kinds(count="entry_count entry_users dropoff_entries entries_open_here"), **MESSAGES},
+        ("node_id",),
     ),
     "edges": Block(_kinds(count="transitions entries users", seconds="seconds_p50 seconds_p90"), ("edge",)),
     "channels": Block(

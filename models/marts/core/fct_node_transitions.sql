@@ -9,7 +9,7 @@ select
     next_node_id as to_node_id,
     user_key,
     seconds_to_next_node as seconds_between,
-    is_control,
+    is_control_entry as is_control,
     visit_date as transition_date,
     reporting_timezone,
     occurred_at as left_at

@@ -2,6 +2,7 @@ with visits as (
     select
         events.*,
         events.is_control or coalesce(entries.is_control, false) as is_control_visit,
+        coalesce(entries.is_control, false) as is_control_entry,
         entries.effective_exit_at,
         row_number() over (
             partition by events.account_key, coalesce(events.journey_entry_id, events.event_id)
@@ -44,6 +45,7 @@ select
             then ({{ epoch_us('visits.next_visit_at') }} - {{ epoch_us('visits.occurred_at') }}) / 1000000.0
     end as seconds_to_next_node,
     visits.is_control_visit as is_control,
+    visits.is_control_entry,
     coalesce(nodes.is_terminal, any_version.is_terminal, false) as is_terminal,
     visits.journey_entry_id is not null and visits.next_event_id is null as is_last_visit,
     {{ local_date('visits.occurred_at', 'settings.reporting_timezone') }} as visit_date,

@@ -1,0 +1,1 @@
+{{ read_landing_table('users') }}
