@@ -41,7 +41,9 @@ $(STAMP): requirements.lock
 	         "(Debian and Ubuntu: apt install python3-venv), then run 'make setup' again." >&2; \
 	    exit 1; \
 	fi; \
-	if [ ! -x $(PYTHON) ]; then $$python -m venv .venv; fi
+	if ! $(PYTHON) -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    $$python -m venv .venv; \
+	fi
 	@echo "Installing the locked packages into .venv (about a minute) ..."
 	@$(PYTHON) -m pip install --quiet --no-deps --require-hashes -r requirements.lock
 	@touch $@

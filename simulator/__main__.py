@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from simulator.generate import Generator, Parameters
 
 DEFAULT_EVENTS = 200_000
-EVENTS_PER_USER_DAY = 0.5  # measured; only turns --events into a number of users
+EVENTS_PER_USER_DAY = 1.01  # measured; only turns --events into a number of users
 STAGES_PER_CHUNK = 4
 
 

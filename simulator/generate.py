@@ -73,7 +73,7 @@ class Generator:
         self.counts: dict[str, Any] = {}
         self.db = duckdb.connect()
         self.db.execute(
-            "set threads = 2; set memory_limit = '3GB'; set preserve_insertion_order = false; set TimeZone = 'UTC'"
+            "set threads = 2; set memory_limit = '3GB'; set preserve_insertion_order = false; set TimeZone = 'UTC'; set enable_progress_bar = false"
         )
         self.db.execute("set temp_directory = ?", [str(root / "spill")])
         self._create_macros()
@@ -545,7 +545,8 @@ class Generator:
                 on slots.dist = case when is_control then versions.control_dist else versions.target_dist end
                 and slots.slot = slot_of(er, 6)
             inner join plans on plans.plan = slots.item
-            where at_us >= versions.from_us and at_us < versions.to_us and at_us < cut_us;
+            where at_us >= versions.from_us and at_us < versions.to_us and at_us < cut_us
+            order by at_us;
         """))
 
     def _draw_messages(self) -> None:

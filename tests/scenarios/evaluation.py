@@ -26,7 +26,8 @@ _MESSAGES = "select * from marts.mart_channel_stats where journey_id = 'ALL' and
 _PERIOD = """
     select
         account_key, cast(period_from as varchar) as "from", cast(period_to as varchar) as "to",
-        '{basis}' as basis, entries, entry_users, {users} as converted_users, {rate} as conversion_rate
+        '{basis}' as basis, total_entries as entries, unique_entry_users as entry_users,
+        {users} as converted_users, {rate} as conversion_rate
     from marts.mart_journey_overview
     where journey_version_id = 'ALL' and period_id like '%..%'
 """

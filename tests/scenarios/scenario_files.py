@@ -13,7 +13,7 @@ import yaml
 
 from scenarios import input_folders
 from scenarios.comparison import Assertion, Problem, assertions
-from scenarios.vocabulary import AGGREGATE_INPUTS, ALWAYS_VISIBLE, CONFIG_DEFAULTS, EVENT_TABLES
+from scenarios.vocabulary import AGGREGATE_INPUTS, ALIASES, ALWAYS_VISIBLE, CONFIG_DEFAULTS, EVENT_TABLES
 
 CONTRACT_MACRO = Path(__file__).resolve().parents[2] / "macros/contract/contract_tables.sql"
 # The harness assigns the account of every row, so no row may name one.
@@ -113,7 +113,7 @@ def _read_scenario(path: Path, meta: dict, raw: dict) -> Scenario:
     inputs = [part for part in ("input", "input_folder", "aggregate_input") if part in raw]
     if len(inputs) != 1:
         problem("input", "a scenario needs exactly one of input, input_folder, aggregate_input")
-    aliases = meta.get("aliases") or {}
+    aliases = {**ALIASES, **(meta.get("aliases") or {})}
     defaults = meta.get("defaults") or {}
     for table in defaults.keys() - contract_columns().keys() - {"config"}:
         problem(f"meta.defaults.{table}", "unknown table")

@@ -18,6 +18,9 @@ CONFIG_DEFAULTS = {
     "override_window_anchor": None,
 }
 
+# The one alias that the vocabulary gives beside those of the files.
+ALIASES = {"link": "link_id"}
+
 # received_at of a row without one: occurred_at in the event tables, always visible in all others.
 EVENT_TABLES = {"journey_events", "message_events", "user_events"}
 ALWAYS_VISIBLE = "1970-01-01T00:00:00Z"

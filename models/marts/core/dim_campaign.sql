@@ -29,7 +29,7 @@ select
     campaigns.subject_or_title,
     campaigns.provider,
     campaigns.conversion_event_name,
-    campaigns.campaign_conversion_seconds,
+    cast(campaigns.campaign_conversion_seconds as double) as campaign_conversion_seconds,
     campaigns.campaign_id is null as is_inferred,
     campaigns.created_at
 from named
