@@ -69,7 +69,7 @@ def run_dbt(
         environment["DBT_TARGET_PATH"] = str(target_path.resolve())
     if log_path is not None:
         environment["DBT_LOG_PATH"] = str(log_path.resolve())
-    command = ["--log-format", "json", "--no-use-colors", *arguments]
+    command = ["--log-format", "json", "--log-format-file", "debug", "--no-use-colors", *arguments]
     if variables:
         command += ["--vars", json.dumps(variables)]
 

@@ -265,6 +265,7 @@ OVERVIEW_HEADERS = (
     "Converted users",
     "Conversion %",
 )
+EXAMPLE_SQL = "select journey_id, goal_id, converted_users, nm_conversion_rate from marts.mart_goal_stats"
 AUDIT_SQL = """
 select
     coalesce(sum(raw_rows), 0),
@@ -304,7 +305,7 @@ def print_overview(warehouse: Path, console: Console) -> None:
     )
     if rejected:
         console.print(
-            f"Warning: {rejected:,} rows could not be used. See why: "
+            f"Warning: {rejected:,} of {raw:,} raw rows could not be used. See why: "
             "select reject_reason, count(*) from staging.stg_rejects group by 1",
             style="yellow",
             markup=False,
@@ -313,7 +314,7 @@ def print_overview(warehouse: Path, console: Console) -> None:
     console.print(f"Warehouse: {warehouse}", markup=False)
     read = f"duckdb.connect('{_relative(warehouse)}', read_only=True)"
     for line in (
-        f"Query it:  .venv/bin/python -c \"import duckdb; {read}.sql('from marts.mart_goal_stats').show()\"",
+        f"Query it:  .venv/bin/python -c \"import duckdb; {read}.sql('{EXAMPLE_SQL}').show()\"",
         "Read what every column means:  make docs",
         "Build from your own files:  LANDING=path/to/folder make run",
     ):

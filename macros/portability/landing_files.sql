@@ -2,11 +2,11 @@
     Listing and inspecting landing files.
 
     list_landing_files(folders)      [(path, size in bytes, modification time as UTC text)] at any depth, by path
+    landing_damages(files)           {name of a file that must not be read: what is wrong with it}
     landing_groups(table, files)     files that one scan can read, with their columns:
                                      [{'format', 'gzip', 'files', 'columns': [(name, type)], 'id'}]
                                      JSON lines have no common columns, theirs is an empty list
     landing_keys(group, limit)       names of the keys in the first `limit` lines of a JSON group (none = all lines)
-    sql_text(value)                  a text literal, `null` for none
 #}
 {% macro list_landing_files(folders) %}{{ return(adapter.dispatch('list_landing_files', 'journeys')(folders)) }}{% endmacro %}
 
@@ -44,8 +44,57 @@
 {% endmacro %}
 
 
+{# A value as a text literal, `null` for none. #}
 {% macro sql_text(value) %}
     {% do return('null' if value is none else "'" ~ (value | replace("'", "''")) ~ "'") %}
+{% endmacro %}
+
+
+{% macro landing_damages(files) %}{{ return(adapter.dispatch('landing_damages', 'journeys')(files)) }}{% endmacro %}
+
+{% macro default__landing_damages(files) %}
+    {{ exceptions.raise_compiler_error("landing_damages is not implemented for " ~ target.type) }}
+{% endmacro %}
+
+{# A damaged Parquet file of more than a few bytes is found by the engine itself, which stops and names it. #}
+{% macro duckdb__landing_damages(files) %}
+    {% set damages = {} %}
+    {% for file in files %}
+        {% if file['format'] == 'parquet' and file['size'] < 12 %}
+            {% do damages.update({file['name']: 'is no Parquet file'}) %}
+        {% elif file['gzip'] and file['size'] <= 1073741824 %}
+            {% set damage = duckdb_gzip_damage(file) %}
+            {% if damage %}{% do damages.update({file['name']: damage}) %}{% endif %}
+        {% endif %}
+    {% endfor %}
+    {% set csv = files | selectattr('format', 'equalto', 'csv') | rejectattr('name', 'in', damages) | list %}
+    {% for head in duckdb_csv_heads(csv) if head['damage'] %}
+        {% do damages.update({head['file']['name']: head['damage']}) %}
+    {% endfor %}
+    {% do return(damages) %}
+{% endmacro %}
+
+
+{#
+    The engine reads a truncated gzip file without a word, so the text is measured against the length that the last
+    four bytes promise. A file of several gzip members cannot be measured: that length is the last member's alone.
+#}
+{% macro duckdb_gzip_damage(file) %}
+    {% set blob = "read_blob([" ~ duckdb_path(file['path']) ~ "])" %}
+    {% set head = run_query(
+        "select hex(content[:2]) = '1F8B', cast('0x' || hex(content[-1:]) || hex(content[-2:-2]) || hex(content[-3:-3])"
+        ~ " || hex(content[-4:-4]) as bigint) from " ~ blob
+    ).rows[0] %}
+    {% if not head[0] %}{% do return('is no gzip file') %}{% endif %}
+    {% do duckdb_drop_rejects('damage') %}
+    {% set lines = duckdb_line_scan([file], true, duckdb_store_rejects('damage_1')) %}
+    {% set text = run_query("select count(*), coalesce(sum(strlen(line)), 0) from " ~ lines).rows[0] %}
+    {# One or two bytes end a line, the last line may have no end, and a byte order mark is not part of the text. #}
+    {% set rest = (head[1] - text[1]) % 4294967296 %}
+    {% if rest <= 2 * text[0] + 3 or rest == 4294967295 %}{% do return(none) %}{% endif %}
+    {% set unmeasured = "select exists (select 1 from landing_rejects_damage_1) or regexp_matches(substr(hex(content), 3), '1F8B08[01]')" %}
+    {% if run_query(unmeasured ~ " from " ~ blob).rows[0][0] %}{% do return(none) %}{% endif %}
+    {% do return('is a damaged or incomplete gzip file') %}
 {% endmacro %}
 
 
@@ -68,10 +117,13 @@
         {% do groups.append(group) %}
     {% endif %}
     {% set by_header = {} %}
-    {% for file, columns in duckdb_csv_headers(files | selectattr('format', 'equalto', 'csv') | list) %}
-        {% set key = (file['gzip'], columns) | string %}
+    {% for head in duckdb_csv_heads(files | selectattr('format', 'equalto', 'csv') | list) if head['columns'] %}
+        {% set file = head['file'] %}
+        {% set key = (file['gzip'], head['mixed'], head['columns']) | string %}
         {% if key not in by_header %}
-            {% do by_header.update({key: {'format': 'csv', 'gzip': file['gzip'], 'files': [], 'columns': columns}}) %}
+            {% do by_header.update({key: {
+                'format': 'csv', 'gzip': file['gzip'], 'mixed': head['mixed'], 'files': [], 'columns': head['columns']
+            }}) %}
         {% endif %}
         {% do by_header[key]['files'].append(file) %}
     {% endfor %}
@@ -85,26 +137,56 @@
 {% endmacro %}
 
 
-{# [(file, [(column, 'VARCHAR')])] for CSV files; the first line is the header, so types need no guessing. #}
-{% macro duckdb_csv_headers(files) %}
-    {% set found = [] %}
-    {% for batch in files | batch(100) %}
-        {% set queries = [] %}
+{#
+    What the first line and the line ends of CSV files say, so that no scan has to guess; a list of dicts:
+    file, columns [(name, 'VARCHAR')] (none without a header), mixed (lines end in more than one way), damage.
+#}
+{% macro duckdb_csv_heads(files) %}
+    {% set small = files | selectattr('size', 'le', 1048576) | list %}
+    {% set large = files | selectattr('size', 'gt', 1048576) | list %}
+    {% set heads = [] %}
+    {% for batch in (small | batch(100) | list) + (large | batch(1) | list) %}
+        {% set queries, by_path = [], {} %}
         {% for file in batch %}
-            {% do queries.append(
-                "(select " ~ loop.index0 ~ " as file_index, line from "
-                ~ duckdb_line_scan([file], file['gzip'], "parallel = false") ~ " limit 1)"
-            ) %}
+            {% do by_path.update({file['path']: file}) %}
+            {% do queries.append(duckdb_csv_head_query(file)) %}
         {% endfor %}
-        {% set headers = {} %}
         {% for row in run_query(queries | join(' union all ')).rows %}
-            {% do headers.update({row[0] | int: row[1] or ''}) %}
-        {% endfor %}
-        {% for file in batch if loop.index0 in headers %}
-            {% do found.append((file, duckdb_csv_columns(headers[loop.index0]))) %}
+            {% set file = by_path[row['path']] %}
+            {% set head = {'file': file, 'columns': none, 'mixed': row['mixed'], 'damage': none} %}
+            {% if not row['sound'] %}{% do head.update({'damage': 'does not start with a header line in UTF-8'}) %}
+            {% elif row['line'] is not none %}{% do head.update({'columns': duckdb_csv_columns(row['line'] | string)}) %}
+            {% endif %}
+            {% do heads.append(head) %}
         {% endfor %}
     {% endfor %}
-    {% do return(found) %}
+    {% do return(heads) %}
+{% endmacro %}
+
+
+{#
+    One row for a CSV file: path, line (the first that is not blank), mixed, sound (the file does start with that line).
+    Compressed files and those above 64 MiB are not looked at whole: the programs that write them write one line end.
+#}
+{% macro duckdb_csv_head_query(file) %}
+    {% set line = "(select line from " ~ duckdb_line_scan([file], file['gzip'], 'parallel = false, ignore_errors = true')
+        ~ " where trim(line) <> '' limit 1)" %}
+    {% if file['gzip'] or file['size'] > 67108864 %}
+        {% do return(
+            "(select " ~ sql_text(file['path']) ~ " as path, " ~ line ~ " as line, false as mixed, true as sound)"
+        ) %}
+    {% endif %}
+    {# The text of a blob writes a carriage return as \x0D, a line feed as \x0A, a quote as \x22, in any encoding. #}
+    {% do return(
+        "(select " ~ sql_text(file['path']) ~ " as path, head.line,"
+        ~ " contains(body.bare, '\\x0D') and contains(body.bare, '\\x0A')"
+        ~ " and regexp_matches(replace(body.bare, '\\x0D\\x0A', ''), '\\\\x0[AD]') as mixed,"
+        ~ " case when head.line is null then regexp_full_match(body.bare, '(\\\\xEF\\\\xBB\\\\xBF)?(\\\\x0[9AD]| )*')"
+        ~ " else starts_with(replace(body.start, 'EFBBBF', ''), replace(hex(left(head.line, 64)), 'EFBBBF', '')) end as sound"
+        ~ " from (select " ~ line ~ " as line) as head, (select hex(content[:300]) as start,"
+        ~ " regexp_replace(cast(content as varchar), '\\\\x22.*?\\\\x22', '', 'g') as bare"
+        ~ " from read_blob([" ~ duckdb_path(file['path']) ~ "])) as body)"
+    ) %}
 {% endmacro %}
 
 
@@ -130,18 +212,16 @@
             ~ ", union_by_name = true, hive_partitioning = false, filename = 'landing__file')"
         ) %}
     {% endif %}
-    {% set rejects = "store_rejects = true, rejects_table = 'landing_rejects_" ~ group['id']
-        ~ "', rejects_scan = 'landing_scans_" ~ group['id'] ~ "'" %}
     {% if group['format'] == 'json' %}
-        {% do return(duckdb_line_scan(group['files'], group['gzip'], rejects)) %}
+        {% do return(duckdb_line_scan(group['files'], group['gzip'], duckdb_store_rejects(group['id']))) %}
     {% endif %}
     {% set columns = [] %}
     {% for name, type in group['columns'] %}{% do columns.append(sql_text(name) ~ ": 'VARCHAR'") %}{% endfor %}
-    {# strict: a lenient parser would silently swallow the lines after a broken quote. #}
+    {# A lenient parser swallows the lines after a broken quote; a strict one loses lines when line ends are mixed. #}
     {% do return(
         "read_csv(" ~ duckdb_paths(group['files'] | map(attribute='path')) ~ ", auto_detect = false, header = true, columns = {"
-        ~ (columns | join(', ')) ~ "}, delim = ',', quote = '\"', escape = '\"', strict_mode = true, "
-        ~ duckdb_text_options(group['gzip']) ~ ", " ~ rejects ~ ")"
+        ~ (columns | join(', ')) ~ "}, delim = ',', quote = '\"', escape = '\"', strict_mode = " ~ (not group['mixed']) | lower ~ ", "
+        ~ duckdb_text_options(group['gzip']) ~ ", " ~ duckdb_store_rejects(group['id']) ~ ")"
     ) %}
 {% endmacro %}
 
@@ -153,6 +233,14 @@
         "read_csv(" ~ duckdb_paths(files | map(attribute='path')) ~ ", auto_detect = false, header = false, "
         ~ "columns = {'line': 'VARCHAR'}, delim = chr(31), quote = '', escape = '', strict_mode = false, "
         ~ duckdb_text_options(gzip) ~ ", " ~ options ~ ")"
+    ) %}
+{% endmacro %}
+
+
+{# Options that keep the lines a scan cannot read in temporary tables named after `id`. #}
+{% macro duckdb_store_rejects(id) %}
+    {% do return(
+        "store_rejects = true, rejects_table = 'landing_rejects_" ~ id ~ "', rejects_scan = 'landing_scans_" ~ id ~ "'"
     ) %}
 {% endmacro %}
 

@@ -12,6 +12,8 @@
 {% endmacro %}
 
 {% macro duckdb__landing_select(table, groups) -%}
+{#- Another run of the same process may have left its rejects on this connection. -#}
+{%- do duckdb_drop_rejects(table) -%}
 with {% for group in groups -%}
 {{ duckdb_landing_files_cte(group['files'], 'files_' ~ loop.index) }},
 
@@ -76,8 +78,7 @@ checked_{{ loop.index }} as (
                 case when json_valid(line) and starts_with(ltrim(line), '{') then line end,
                 '{ {%- for name, type, rule in landing_raw_columns(table) %}"{{ name }}": "VARCHAR"{{ ', ' if not loop.last }}{% endfor -%} }'
             ) as object
-        from {{ duckdb_scan(group) }}
-        where trim(line, e' \t\r\n') <> ''
+        from {{ duckdb_scan(group) }}{{ duckdb_row_filter(group) }}
     ) as landed
     {%- else %}
     from {{ duckdb_scan(group) }} as landed
@@ -210,12 +211,8 @@ from {{ relation }}
 
 {% macro duckdb__insert_malformed_rows(table) %}
     {% if not execute %}{% do return('') %}{% endif %}
-    {% set rejects = run_query(
-        "select table_name from duckdb_tables() where temporary and regexp_full_match(table_name, 'landing_rejects_" ~ table ~ "_[0-9]+')"
-        ~ " order by table_name"
-    ).columns[0].values() %}
+    {% set rejects = duckdb_rejects(table) %}
     {% if not rejects %}{% do return('') %}{% endif %}
-    {% set files = landing_files(table) %}
     {% set filled = {
         'source_system': sql_text(var('default_source_system')),
         'source_account': sql_text(var('default_source_account')),
@@ -228,20 +225,9 @@ from {{ relation }}
     {% set columns = ['account_key', 'source_file', 'reject_reason', 'rejected_row'] + (filled | list) %}
     {% set insert -%}
         insert into {{ this }} ({{ columns | join(', ') }})
-        with {{ duckdb_landing_files_cte(files, 'files') }},
+        with {{ duckdb_landing_files_cte(landing_files(table), 'files') }},
 
-        lines as (
-            {%- for name in rejects %}
-            {{ 'union all' if not loop.first }}
-            select scans.file_path, rejects.line_byte_position, rejects.csv_line
-            from {{ name }} as rejects
-            inner join {{ name | replace('rejects', 'scans') }} as scans
-                on rejects.scan_id = scans.scan_id and rejects.file_id = scans.file_id
-            {%- endfor %}
-        ),
-
-        {# One line has an error for each of its bad columns. #}
-        malformed as (select distinct * from lines)
+        malformed as ({{ duckdb_malformed_lines(rejects) }})
 
         select
             {{ filled['source_system'] }} || '/' || {{ filled['source_account'] }},
@@ -254,4 +240,70 @@ from {{ relation }}
             on malformed.file_path = files.landing__path
     {%- endset %}
     {% do return(insert) %}
+{% endmacro %}
+
+
+{# Names of the temporary tables that hold the lines a scan of this connection could not read. #}
+{% macro duckdb_rejects(id) %}
+    {% do return(run_query(
+        "select table_name from duckdb_tables() where temporary and regexp_full_match(table_name, 'landing_rejects_" ~ id
+        ~ "_[0-9]+') order by table_name"
+    ).columns[0].values()) %}
+{% endmacro %}
+
+
+{% macro duckdb_drop_rejects(id) %}
+    {% for name in duckdb_rejects(id) %}
+        {% do run_query('drop table ' ~ name) %}
+        {% do run_query('drop table ' ~ name | replace('rejects', 'scans')) %}
+    {% endfor %}
+{% endmacro %}
+
+
+{# One row per line of the rejects tables; a line has an error for each of its bad columns. #}
+{% macro duckdb_malformed_lines(rejects) -%}
+    {%- for name in rejects %}
+        {{ 'union all' if not loop.first }}
+        select distinct scans.file_path, rejects.line_byte_position, rejects.csv_line
+        from {{ name }} as rejects
+        inner join {{ name | replace('rejects', 'scans') }} as scans
+            on rejects.scan_id = scans.scan_id and rejects.file_id = scans.file_id
+    {%- endfor -%}
+{%- endmacro %}
+
+
+{% macro landing_row_count(table) %}{{ return(adapter.dispatch('landing_row_count', 'journeys')(table)) }}{% endmacro %}
+
+{% macro default__landing_row_count(table) %}
+    {{ exceptions.raise_compiler_error("landing_row_count is not implemented for " ~ target.type) }}
+{% endmacro %}
+
+{% macro duckdb__landing_row_count(table) %}
+    {% if not execute %}{% do return('0') %}{% endif %}
+    {% set id = 'count_' ~ table %}
+    {% do duckdb_drop_rejects(id) %}
+    {% set queries = ['select 0 as row_count'] %}
+    {% for group in landing_groups(id, readable_landing_files(table)) %}
+        {% if group['format'] == 'parquet' %}
+            {% do queries.append(
+                "select sum(num_rows) from parquet_file_metadata("
+                ~ duckdb_paths(group['files'] | map(attribute='path')) ~ ")"
+            ) %}
+        {% else %}
+            {% do queries.append("select count(*) from " ~ duckdb_scan(group) ~ duckdb_row_filter(group)) %}
+        {% endif %}
+    {% endfor %}
+    {% set rows = run_query("select sum(row_count) from (" ~ (queries | join(' union all ')) ~ ")").rows[0][0] | int %}
+    {# The rejected lines are known only after the scan, hence a second query. #}
+    {% set rejects = duckdb_rejects(id) %}
+    {% if rejects %}
+        {% set rows = rows + run_query("select count(*) from (" ~ duckdb_malformed_lines(rejects) ~ ")").rows[0][0] | int %}
+    {% endif %}
+    {% do return(rows | string) %}
+{% endmacro %}
+
+
+{# Lines of white space are no rows. #}
+{% macro duckdb_row_filter(group) %}
+    {% do return(" where trim(line, e' \\t\\r\\n') <> ''" if group['format'] == 'json' else '') %}
 {% endmacro %}

@@ -79,7 +79,9 @@ select * from final
     {%- for name, type, rule in contract_tables()[table]['columns'] | sort(attribute=0) if name != 'event_id' -%}
         {%- set column = relation ~ '.' ~ name -%}
         {%- if type == 'json' -%}{%- set column = canonical_json(column) -%}
-        {%- else -%}{%- set column = "'\"' || cast(" ~ column ~ " as string) || '\"'" -%}{%- endif -%}
+        {%- elif type in ('string', 'timestamp') -%}
+            {%- set column = "'\"' || cast(" ~ column ~ " as string) || '\"'" -%}
+        {%- else -%}{%- set column = "cast(" ~ column ~ " as string)" -%}{%- endif -%}
         {%- do parts.append("'" ~ name ~ ":' || coalesce(" ~ column ~ ", 'null')") -%}
     {%- endfor -%}
     {{ parts | join(" || ',' || ") }}

@@ -123,7 +123,7 @@ def test_run_accounts_for_every_raw_row_and_warns_about_rejected_ones(built: Wor
         "Rows: 12 raw = 10 accepted + 1 duplicates + 1 rejected + 0 of test users + 0 received after as_of"
         in built.output
     )
-    assert "Warning: 1 rows could not be used." in built.output
+    assert "Warning: 1 of 12 raw rows could not be used." in built.output
     with duckdb.connect(str(built.warehouse), read_only=True) as connection:
         hint = "select reject_reason, count(*) from staging.stg_rejects group by 1"
         assert hint in built.output
@@ -135,7 +135,7 @@ def test_run_ends_with_the_way_to_the_warehouse(built: Workspace) -> None:
     query = next(line for line in built.output.splitlines() if line.startswith("Query it:"))
     program = query.split('-c "')[1].removesuffix('"')
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert "goal_id" in shown.stdout
+    assert "converted_users" in shown.stdout
 
 
 def test_output_without_a_terminal_is_plain_lines(built: Workspace) -> None:
@@ -155,10 +155,10 @@ def test_second_run_on_unchanged_files_says_so_and_shows_the_same_overview(works
 
 
 def test_failed_build_names_the_problem_and_is_not_taken_for_a_success(workspace: Workspace) -> None:
-    result = workspace.run("--vars", '{"as_of": "yesterday"}')
+    result = workspace.run("--vars", '{"conversion_boundary": "sometimes"}')
     assert result.returncode == 1
     assert "The build failed:" in result.stdout
-    assert "as_of must be null or an ISO 8601 instant" in result.stdout
+    assert "conversion_boundary must be inclusive or exclusive, got 'sometimes'" in result.stdout
     assert cli.last_success(workspace.warehouse) is None
 
 

@@ -19,7 +19,7 @@ from dbt.jsonschemas import jsonschemas
 
 ROOT = Path(__file__).resolve().parents[2]
 YAML_FOLDERS = ("models", "seeds", "macros", "tests/dbt")
-UNIQUENESS_TESTS = ("unique", "unique_combination_of_columns")
+UNIQUENESS_TESTS = ("unique", "unique_grain")
 
 
 def without_jinja(value: Any) -> Any:
@@ -154,7 +154,7 @@ def unique_columns(test: dict) -> set[str] | None:
     if config["severity"].lower() != "error" or config.get("where") or not config["enabled"]:
         return None
     kwargs = metadata["kwargs"]
-    return set(kwargs.get("combination_of_columns") or [kwargs["column_name"]])
+    return set(kwargs.get("columns") or [kwargs["column_name"]])
 
 
 def test_every_public_model_keeps_its_promises(parsed: tuple[dict, list[str]]) -> None:
@@ -166,11 +166,7 @@ def test_every_public_model_keeps_its_promises(parsed: tuple[dict, list[str]]) -
         for model in models
         for problem in broken_promises(
             model,
-            [
-                node
-                for node in nodes
-                if node["resource_type"] == "test" and node["attached_node"] == model["unique_id"]
-            ],
+            [node for node in nodes if node.get("attached_node") == model["unique_id"]],
         )
     ]
     assert not problems, "\n".join(problems)
@@ -186,8 +182,8 @@ def promise(**changes: Any) -> tuple[dict, dict]:
     }
     test = {
         "test_metadata": {
-            "name": "unique_combination_of_columns",
-            "kwargs": {"combination_of_columns": ["journey_id", "account_key"]},
+            "name": "unique_grain",
+            "kwargs": {"columns": ["journey_id", "account_key"]},
         },
         "config": {"severity": "ERROR", "where": None, "enabled": True},
     }
