@@ -56,12 +56,15 @@
     {{ exceptions.raise_compiler_error("landing_damages is not implemented for " ~ target.type) }}
 {% endmacro %}
 
-{# A damaged Parquet file of more than a few bytes is found by the engine itself, which stops and names it. #}
+{# A larger Parquet file is not read here: the engine itself stops at a damaged one and names it. #}
 {% macro duckdb__landing_damages(files) %}
     {% set damages = {} %}
     {% for file in files %}
-        {% if file['format'] == 'parquet' and file['size'] < 12 %}
-            {% do damages.update({file['name']: 'is no Parquet file'}) %}
+        {% if file['format'] == 'parquet' and file['size'] <= 1048576 %}
+            {% set magic = "select hex(content[:4]) || hex(content[-4:]) from read_blob([" ~ duckdb_path(file['path']) ~ "])" %}
+            {% if run_query(magic).rows[0][0] != '5041523150415231' %}
+                {% do damages.update({file['name']: 'is no complete Parquet file'}) %}
+            {% endif %}
         {% elif file['gzip'] and file['size'] <= 1073741824 %}
             {% set damage = duckdb_gzip_damage(file) %}
             {% if damage %}{% do damages.update({file['name']: damage}) %}{% endif %}
@@ -107,15 +110,7 @@
 {% endmacro %}
 
 {% macro duckdb__landing_groups(table, files) %}
-    {% set groups = [] %}
-    {% set parquet = files | selectattr('format', 'equalto', 'parquet') | list %}
-    {% if parquet %}
-        {% set group = {'format': 'parquet', 'gzip': false, 'files': parquet, 'columns': []} %}
-        {% for row in run_query('describe select * from ' ~ duckdb_scan(group)).rows if row[0] != 'landing__file' %}
-            {% do group['columns'].append((row[0], row[1])) %}
-        {% endfor %}
-        {% do groups.append(group) %}
-    {% endif %}
+    {% set groups = duckdb_parquet_groups(files | selectattr('format', 'equalto', 'parquet') | list) %}
     {% set by_header = {} %}
     {% for head in duckdb_csv_heads(files | selectattr('format', 'equalto', 'csv') | list) if head['columns'] %}
         {% set file = head['file'] %}
@@ -134,6 +129,32 @@
     {% endfor %}
     {% for group in groups %}{% do group.update({'id': table ~ '_' ~ loop.index}) %}{% endfor %}
     {% do return(groups) %}
+{% endmacro %}
+
+
+{#
+    Parquet files by schema. Reading files of different schemas as one would force a common type on a column:
+    a map on a struct, a double on long ids.
+#}
+{% macro duckdb_parquet_groups(files) %}
+    {% if not files %}{% do return([]) %}{% endif %}
+    {% set by_path, by_schema = {}, {} %}
+    {% for file in files %}{% do by_path.update({file['path']: file}) %}{% endfor %}
+    {% for row in run_query(
+        "select file_name, string_agg(concat_ws(' ', name, type, num_children, converted_type, logical_type), ',' order by name, type, num_children) as schema"
+        ~ " from parquet_schema(" ~ duckdb_paths(by_path) ~ ") group by file_name order by file_name"
+    ).rows %}
+        {% set group = by_schema.setdefault(row[1], {'format': 'parquet', 'gzip': false, 'files': []}) %}
+        {% do group['files'].append(by_path[row[0]]) %}
+    {% endfor %}
+    {% for group in by_schema.values() %}
+        {% set columns = [] %}
+        {% for row in run_query('describe select * from ' ~ duckdb_scan(group)).rows if row[0] != 'landing__file' %}
+            {% do columns.append((row[0], row[1])) %}
+        {% endfor %}
+        {% do group.update({'columns': columns}) %}
+    {% endfor %}
+    {% do return(by_schema.values() | list) %}
 {% endmacro %}
 
 

@@ -93,7 +93,7 @@ compared as (
 
 numbered as (
     select
-        compared.*,
+        *,
         {{ number_or_null('property_value') }} as property_number,
         {{ number_or_null('operand') }} as operand_number
     from compared
