@@ -75,7 +75,8 @@ scenarios: $(STAMP) ## Run the metric scenarios, or those of FILES
 	@$(PYTHON) -m pytest tests/scenarios $(foreach file,$(FILES),--scenario-file $(file))
 
 docs: $(STAMP) ## Write the documentation page target/static_index.html of the built warehouse
-	@.venv/bin/dbt --quiet docs generate --static
+	@[ -e "$$JOURNEY_WAREHOUSE" ] || { echo "There is no warehouse at $$JOURNEY_WAREHOUSE. Run 'make run' first." >&2; exit 1; }
+	@.venv/bin/dbt --quiet docs generate --static --no-compile
 	@echo "Open target/static_index.html in a browser."
 
 clean: ## Remove what the commands created: warehouse/, demo/, target/, logs/

@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -248,7 +247,7 @@ select
     total_exits_any,
     messages_accepted,
     converted_users,
-    round(100 * user_conversion_rate, 2) as user_conversion_rate_pct
+    100 * user_conversion_rate as user_conversion_rate_pct
 from marts.mart_journey_overview
 where journey_version_id = 'ALL' and period_id = 'all_time'
 order by total_entries desc, account_key, journey_id
@@ -259,12 +258,13 @@ OVERVIEW_HEADERS = (
     "Status",
     "Entries",
     "Users",
-    "Open now",
+    "Open\nnow",
     "Exits",
-    "Messages accepted",
-    "Converted users",
-    "Conversion %",
+    "Messages\naccepted",
+    "Converted\nusers",
+    "Conv.\n%",
 )
+TEXT_COLUMNS = ("Account", "Journey", "Status")
 EXAMPLE_SQL = "select journey_id, goal_id, converted_users, nm_conversion_rate from marts.mart_goal_stats"
 AUDIT_SQL = """
 select
@@ -285,10 +285,17 @@ def print_overview(warehouse: Path, console: Console) -> None:
         raw, accepted, duplicates, rejected, tests, hidden = connection.execute(AUDIT_SQL).fetchone()
 
     first_column = 1 if len({row[0] for row in journeys}) <= 1 else 0
-    table = Table(box=box.SIMPLE_HEAD, title="Journeys, all time", title_justify="left")
+    # Narrow enough for 80 characters: only texts may wrap, numbers never.
+    table = Table(box=None, padding=(0, 1, 0, 0), title="Journeys, all time", title_justify="left")
     for header in OVERVIEW_HEADERS[first_column:]:
-        is_text = header in ("Account", "Journey", "Status")
-        table.add_column(header, justify="left" if is_text else "right", overflow="fold")
+        is_text = header in TEXT_COLUMNS
+        table.add_column(
+            header,
+            justify="left" if is_text else "right",
+            vertical="top",
+            overflow="fold",
+            no_wrap=not is_text,
+        )
     for row in journeys[:OVERVIEW_ROWS]:
         table.add_row(*(Text(_cell(value)) for value in row[first_column:]))
     console.print()
@@ -298,6 +305,7 @@ def print_overview(warehouse: Path, console: Console) -> None:
     if not journeys:
         console.print("The landing files name no journey.")
 
+    console.print()
     console.print(
         f"Rows: {raw:,} raw = {accepted:,} accepted + {duplicates:,} duplicates + {rejected:,} rejected"
         f" + {tests:,} of test users + {hidden:,} received after as_of",
@@ -309,6 +317,7 @@ def print_overview(warehouse: Path, console: Console) -> None:
             "select reject_reason, count(*) from staging.stg_rejects group by 1",
             style="yellow",
             markup=False,
+            soft_wrap=True,
         )
     console.print()
     console.print(f"Warehouse: {warehouse}", markup=False)
@@ -318,13 +327,15 @@ def print_overview(warehouse: Path, console: Console) -> None:
         "Read what every column means:  make docs",
         "Build from your own files:  LANDING=path/to/folder make run",
     ):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def _cell(value: object) -> str:
     """Text of a table cell without control characters; a missing number stays blank."""
     if value is None:
         return ""
+    if isinstance(value, float):
+        return f"{value:.2f}"
     text = f"{value:,}" if isinstance(value, int) else str(value)
     return "".join(character if character.isprintable() else "?" for character in text)
 
@@ -359,7 +370,7 @@ def run(
             if not result.success:
                 console.print("The build failed:", style="bold red")
                 for error in result.errors:
-                    console.print(error, markup=False, highlight=False, soft_wrap=True)
+                    console.print(error, markup=False, soft_wrap=True)
                 console.print("Every step is in logs/dbt.log. Nothing was marked as done: fix and run again.")
                 return 1
             remember_success(warehouse, current)
@@ -415,7 +426,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
 
-    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
     try:
         return run(
             options.landing,

@@ -71,7 +71,7 @@
 {# True for text that datetime reads as a date and time (or a YAML timestamp). #}
 {% macro is_instant_text(value) %}
     {% set text = value | string %}
-    {% set shape = modules.re.fullmatch('[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?', text) %}
+    {% set shape = modules.re.fullmatch('[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?', text) %}
     {% do return(shape is not none and is_date_text(text[:10])) %}
 {% endmacro %}
 

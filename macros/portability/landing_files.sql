@@ -141,7 +141,7 @@
     {% set by_path, by_schema = {}, {} %}
     {% for file in files %}{% do by_path.update({file['path']: file}) %}{% endfor %}
     {% for row in run_query(
-        "select file_name, string_agg(concat_ws(' ', name, type, num_children, converted_type, logical_type), ',' order by name, type, num_children) as schema"
+        "select file_name, string_agg(concat_ws(' ', name, num_children, converted_type, duckdb_type), ',' order by name, duckdb_type) as schema"
         ~ " from parquet_schema(" ~ duckdb_paths(by_path) ~ ") group by file_name order by file_name"
     ).rows %}
         {% set group = by_schema.setdefault(row[1], {'format': 'parquet', 'gzip': false, 'files': []}) %}

@@ -14,7 +14,9 @@ from {{ ref('stg_contract__' ~ table) }} as rows_
 inner join {{ ref('stg_settings') }} as settings
     on rows_.account_key = settings.account_key
 inner join (
-    select account_key, event_id
+    select
+        account_key,
+        event_id
     from {{ ref('stg_contract__' ~ table) }}
     where reject_reason is null
     group by account_key, event_id

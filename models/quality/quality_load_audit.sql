@@ -45,7 +45,9 @@ repeated as (
         count(*) - coalesce(max(kept.kept_rows), 0) as duplicate_rows
     from {{ ref('stg_contract__' ~ table) }} as rows_
     left join (
-        select account_key, count(*) as kept_rows
+        select
+            account_key,
+            count(*) as kept_rows
         from {{ ref(relation) }}
         group by account_key
     ) as kept

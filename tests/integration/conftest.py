@@ -39,12 +39,12 @@ class Landing:
         path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
         return path
 
-    def dbt(self, arguments: list[str], variables: dict | None = None) -> DbtResult:
+    def dbt(self, arguments: list[str], variables: dict | None = None, warehouse: str = "warehouse") -> DbtResult:
         """Run one dbt command over this landing folder."""
         return run_dbt(
             arguments,
             landing=self.root,
-            warehouse=self.warehouse,
+            warehouse=self.folder / f"{warehouse}.duckdb",
             variables=variables,
             target_path=self.target_path,
             log_path=self.folder / "logs",

@@ -104,18 +104,18 @@ def workspace(built: Workspace, tmp_path: Path) -> Workspace:
     return Workspace(built.landing, warehouse, built.output)
 
 
-def overview_lines(output: str) -> list[str]:
+def overview(output: str) -> str:
     """The part of the output that a build and a repeated run have in common."""
-    lines = output.splitlines()
-    return lines[lines.index(next(line for line in lines if "Journeys, all time" in line)) :]
+    return output[output.index("Journeys, all time") : output.index("Warehouse:")]
 
 
 def test_run_shows_each_journey_with_its_numbers(built: Workspace) -> None:
-    rows = {line.split("  ")[1].strip(): line.split() for line in built.output.splitlines() if "Cart" in line}
-    assert rows["Cart recovery"] == ["Cart", "recovery", "paused", "1", "1", "1", "0", "0", "0", "0.0"]
-    welcome = next(line for line in built.output.splitlines() if "Welcome" in line)
-    assert welcome.split()[-8:] == ["active", "2", "2", "1", "1", "1", "1", "50.0"]
-    assert built.output.index("Welcome") < built.output.index("Cart recovery")
+    lines = [line.split() for line in overview(built.output).splitlines()]
+    welcome = next(line for line in lines if "Welcome," in line)
+    cart = next(line for line in lines if "Cart" in line)
+    assert welcome[-8:] == ["active", "2", "2", "1", "1", "1", "1", "50.00"]
+    assert cart == ["Cart", "recovery", "paused", "1", "1", "1", "0", "0", "0", "0.00"]
+    assert lines.index(welcome) < lines.index(cart)
 
 
 def test_run_accounts_for_every_raw_row_and_warns_about_rejected_ones(built: Workspace) -> None:
@@ -150,8 +150,7 @@ def test_second_run_on_unchanged_files_says_so_and_shows_the_same_overview(works
     assert result.returncode == 0, result.stderr
     assert "Nothing new since" in result.stdout
     assert "models built" not in result.stdout
-    repeated, first = overview_lines(result.stdout), overview_lines(workspace.output)
-    assert repeated[: repeated.index("")] == first[: first.index("")]
+    assert overview(result.stdout) == overview(workspace.output)
 
 
 def test_failed_build_names_the_problem_and_is_not_taken_for_a_success(workspace: Workspace) -> None:
@@ -426,6 +425,16 @@ def test_run_generates_demo_data_only_when_no_landing_folder_is_given(tmp_path: 
     environment = dict.fromkeys(("LANDING", "WAREHOUSE", "VARS", "FORCE"), "")
     assert "simulator" in make(tmp_path, "-n", "run", **environment).stdout
     assert "simulator" not in make(tmp_path, "-n", "run", **{**environment, "LANDING": "mine"}).stdout
+
+
+@needs_make
+def test_docs_without_a_warehouse_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / ".installed").touch()
+    touch(tmp_path / ".venv" / ".installed")
+    result = make(tmp_path, "docs", WAREHOUSE="nowhere.duckdb")
+    assert result.returncode != 0
+    assert "There is no warehouse at nowhere.duckdb. Run 'make run' first." in result.stderr
 
 
 @needs_make

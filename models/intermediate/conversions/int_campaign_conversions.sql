@@ -45,7 +45,7 @@ converted as (
             message_goals.account_key = matched.account_key
             and message_goals.condition_key = matched.condition_key
             and message_goals.user_key = matched.user_key
-            and matched.occurred_at >= message_goals.sent_at
+            and message_goals.sent_at <= matched.occurred_at
     where
         {{ epoch_us('matched.occurred_at') }} - {{ epoch_us('message_goals.sent_at') }} < message_goals.window_us
         or (

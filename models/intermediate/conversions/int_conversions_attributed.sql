@@ -46,7 +46,7 @@ later_events as (
             entry_goals.account_key = matched.account_key
             and entry_goals.user_key = matched.user_key
             and entry_goals.condition_key = matched.condition_key
-            and matched.occurred_at >= entry_goals.entered_at
+            and entry_goals.entered_at <= matched.occurred_at
     where coalesce(entry_goals.trigger_event_id <> matched.event_id, true)
 ),
 

@@ -15,7 +15,9 @@ with anchor_kinds as (
 ),
 
 used_anchors as (
-    select distinct account_key, window_anchor
+    select distinct
+        account_key,
+        window_anchor
     from {{ ref('int_goal_versions') }}
     where window_anchor like 'message%'
 )

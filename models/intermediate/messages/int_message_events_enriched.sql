@@ -33,7 +33,10 @@ latest_entries as (
 
 bot_agents as (
     select distinct agents.user_agent
-    from (select distinct user_agent from events where user_agent is not null) as agents
+    from (
+        select distinct user_agent from events
+        where user_agent is not null
+    ) as agents
     inner join {{ ref('bot_user_agents') }} as patterns
         on lower(agents.user_agent) like '%' || patterns.user_agent_pattern || '%'
 ),

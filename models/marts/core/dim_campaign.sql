@@ -11,11 +11,20 @@ with observed as (
 ),
 
 named as (
-    select account_key, campaign_id from {{ ref('stg_campaigns') }}
+    select
+        account_key,
+        campaign_id
+    from {{ ref('stg_campaigns') }}
     union
-    select account_key, campaign_id from observed
+    select
+        account_key,
+        campaign_id
+    from observed
     union
-    select account_key, campaign_id from {{ ref('stg_nodes') }}
+    select
+        account_key,
+        campaign_id
+    from {{ ref('stg_nodes') }}
     where campaign_id is not null
 )
 

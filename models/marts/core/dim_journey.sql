@@ -1,15 +1,33 @@
 with named as (
-    select account_key, journey_id from {{ ref('stg_journeys') }}
+    select
+        account_key,
+        journey_id
+    from {{ ref('stg_journeys') }}
     union
-    select account_key, journey_id from {{ ref('stg_journey_versions') }}
+    select
+        account_key,
+        journey_id
+    from {{ ref('stg_journey_versions') }}
     union
-    select account_key, journey_id from {{ ref('stg_nodes') }}
+    select
+        account_key,
+        journey_id
+    from {{ ref('stg_nodes') }}
     union
-    select account_key, journey_id from {{ ref('stg_goals') }}
+    select
+        account_key,
+        journey_id
+    from {{ ref('stg_goals') }}
     union
-    select account_key, journey_id from {{ ref('stg_journey_events') }}
+    select
+        account_key,
+        journey_id
+    from {{ ref('stg_journey_events') }}
     union
-    select account_key, journey_id from {{ ref('fct_messages') }}
+    select
+        account_key,
+        journey_id
+    from {{ ref('fct_messages') }}
     where journey_id is not null
 ),
 

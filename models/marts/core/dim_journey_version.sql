@@ -1,12 +1,27 @@
 with named as (
-    select account_key, journey_id, journey_version_id from {{ ref('stg_journey_versions') }}
+    select
+        account_key,
+        journey_id,
+        journey_version_id
+    from {{ ref('stg_journey_versions') }}
     union
-    select account_key, journey_id, journey_version_id from {{ ref('stg_nodes') }}
+    select
+        account_key,
+        journey_id,
+        journey_version_id
+    from {{ ref('stg_nodes') }}
     union
-    select account_key, journey_id, coalesce(journey_version_id, 'unknown') as journey_version_id
+    select
+        account_key,
+        journey_id,
+        coalesce(journey_version_id, 'unknown') as journey_version_id
     from {{ ref('stg_journey_events') }}
     union
-    select account_key, journey_id, journey_version_id from {{ ref('fct_messages') }}
+    select
+        account_key,
+        journey_id,
+        journey_version_id
+    from {{ ref('fct_messages') }}
     where journey_id is not null
 )
 

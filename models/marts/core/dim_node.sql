@@ -1,9 +1,24 @@
 with named as (
-    select account_key, journey_id, journey_version_id, node_id from {{ ref('stg_nodes') }}
+    select
+        account_key,
+        journey_id,
+        journey_version_id,
+        node_id
+    from {{ ref('stg_nodes') }}
     union
-    select account_key, journey_id, journey_version_id, node_id from {{ ref('fct_node_visits') }}
+    select
+        account_key,
+        journey_id,
+        journey_version_id,
+        node_id
+    from {{ ref('fct_node_visits') }}
     union
-    select account_key, journey_id, journey_version_id, node_id from {{ ref('fct_messages') }}
+    select
+        account_key,
+        journey_id,
+        journey_version_id,
+        node_id
+    from {{ ref('fct_messages') }}
     where journey_id is not null and node_id is not null
 )
 

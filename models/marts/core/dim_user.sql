@@ -6,17 +6,29 @@ with profiles as (
             order by
                 case when user_id = user_key then 0 else 1 end,
                 updated_at desc nulls last,
-                user_id
+                user_id asc
         ) as profile_order
     from {{ ref('stg_users') }}
 ),
 
 seen as (
-    select account_key, user_key, entered_at as seen_at from {{ ref('int_entries_opened') }}
+    select
+        account_key,
+        user_key,
+        entered_at as seen_at
+    from {{ ref('int_entries_opened') }}
     union all
-    select account_key, user_key, first_event_at as seen_at from {{ ref('fct_messages') }}
+    select
+        account_key,
+        user_key,
+        first_event_at as seen_at
+    from {{ ref('fct_messages') }}
     union all
-    select account_key, user_key, occurred_at as seen_at from {{ ref('stg_user_events') }}
+    select
+        account_key,
+        user_key,
+        occurred_at as seen_at
+    from {{ ref('stg_user_events') }}
 ),
 
 observed as (
@@ -30,9 +42,15 @@ observed as (
 ),
 
 named as (
-    select account_key, user_key from observed
+    select
+        account_key,
+        user_key
+    from observed
     union
-    select account_key, user_key from profiles
+    select
+        account_key,
+        user_key
+    from profiles
 )
 
 select

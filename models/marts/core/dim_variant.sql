@@ -1,7 +1,15 @@
 with named as (
-    select account_key, campaign_id, variant_id from {{ ref('stg_campaign_variants') }}
+    select
+        account_key,
+        campaign_id,
+        variant_id
+    from {{ ref('stg_campaign_variants') }}
     union
-    select account_key, campaign_id, variant_id from {{ ref('fct_messages') }}
+    select
+        account_key,
+        campaign_id,
+        variant_id
+    from {{ ref('fct_messages') }}
     where campaign_id is not null and variant_id is not null
 )
 

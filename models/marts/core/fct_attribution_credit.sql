@@ -18,7 +18,7 @@ last_opens as (
             first_conversions.account_key = opens.account_key
             and first_conversions.journey_entry_id = opens.journey_entry_id
             and opens.event_type = 'opened'
-            and opens.occurred_at <= first_conversions.occurred_at
+            and first_conversions.occurred_at >= opens.occurred_at
     group by
         first_conversions.account_key, first_conversions.journey_id, first_conversions.goal_id,
         first_conversions.event_id, opens.message_id
@@ -34,22 +34,26 @@ candidates as (
         messages.sent_at,
         last_opens.opened_at,
         count(*) over (
-            partition by first_conversions.account_key, first_conversions.journey_id, first_conversions.goal_id,
-            first_conversions.event_id
+            partition by
+                first_conversions.account_key, first_conversions.journey_id, first_conversions.goal_id,
+                first_conversions.event_id
         ) as candidates_total,
         row_number() over (
-            partition by first_conversions.account_key, first_conversions.journey_id, first_conversions.goal_id,
-            first_conversions.event_id
+            partition by
+                first_conversions.account_key, first_conversions.journey_id, first_conversions.goal_id,
+                first_conversions.event_id
             order by messages.sent_at desc, messages.message_id desc
         ) as last_sent_order,
         row_number() over (
-            partition by first_conversions.account_key, first_conversions.journey_id, first_conversions.goal_id,
-            first_conversions.event_id
-            order by messages.sent_at, messages.message_id desc
+            partition by
+                first_conversions.account_key, first_conversions.journey_id, first_conversions.goal_id,
+                first_conversions.event_id
+            order by messages.sent_at asc, messages.message_id desc
         ) as first_sent_order,
         row_number() over (
-            partition by first_conversions.account_key, first_conversions.journey_id, first_conversions.goal_id,
-            first_conversions.event_id
+            partition by
+                first_conversions.account_key, first_conversions.journey_id, first_conversions.goal_id,
+                first_conversions.event_id
             order by last_opens.opened_at desc nulls last, messages.sent_at desc, messages.message_id desc
         ) as last_opened_order
     from first_conversions
@@ -58,7 +62,7 @@ candidates as (
             first_conversions.account_key = messages.account_key
             and first_conversions.journey_entry_id = messages.journey_entry_id
             and messages.is_accepted
-            and messages.sent_at <= first_conversions.occurred_at
+            and first_conversions.occurred_at >= messages.sent_at
     left join last_opens
         on
             first_conversions.account_key = last_opens.account_key

@@ -50,7 +50,7 @@ select
     visits.last_node_version_id,
     visits.last_node_name,
     coalesce(visits.is_last_node_terminal, false) as is_last_node_terminal,
-    case when entries.exit_node_id is not null then entries.exit_node_id end as last_completed_node_id,
+    entries.exit_node_id as last_completed_node_id,
     coalesce(visits.visits_total, 0) as node_visits_total,
     entries.exit_events,
     entries.is_control,

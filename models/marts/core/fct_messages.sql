@@ -34,7 +34,10 @@ issues as (
 sends as (
     select
         issues.*,
-        case when is_accepted then coalesce(first_sent_at, first_better_at, first_event_at) end as sent_at
+        case
+            when issues.is_accepted
+                then coalesce(issues.first_sent_at, issues.first_better_at, issues.first_event_at)
+        end as sent_at
     from issues
 )
 

@@ -1,8 +1,16 @@
 {% set measures = journey_sum_names() + (journey_users() | map(attribute=0) | list) %}
 with groups as (
-    select account_key, journey_id, journey_version_id from {{ ref('dim_journey_version') }}
+    select
+        account_key,
+        journey_id,
+        journey_version_id
+    from {{ ref('dim_journey_version') }}
     union all
-    select account_key, journey_id, 'ALL' as journey_version_id from {{ ref('dim_journey') }}
+    select
+        account_key,
+        journey_id,
+        'ALL' as journey_version_id
+    from {{ ref('dim_journey') }}
 ),
 
 joined as (

@@ -21,16 +21,27 @@ ranked as (
 ),
 
 links as (
-    select account_key, alias_id, canonical_id
+    select
+        account_key,
+        alias_id,
+        canonical_id
     from ranked
     where recency = 1 and link_type <> 'unlink'
 ),
 
 walks as (
-    select account_key, alias_id, canonical_id as reached_id, 1 as steps
+    select
+        account_key,
+        alias_id,
+        canonical_id as reached_id,
+        1 as steps
     from links
     union all
-    select walks.account_key, walks.alias_id, links.canonical_id as reached_id, walks.steps + 1 as steps
+    select
+        walks.account_key,
+        walks.alias_id,
+        links.canonical_id as reached_id,
+        walks.steps + 1 as steps
     from walks
     inner join links
         on walks.account_key = links.account_key and walks.reached_id = links.alias_id
@@ -38,7 +49,10 @@ walks as (
 ),
 
 ends as (
-    select walks.account_key, walks.alias_id, walks.reached_id
+    select
+        walks.account_key,
+        walks.alias_id,
+        walks.reached_id
     from walks
     left join links
         on walks.account_key = links.account_key and walks.reached_id = links.alias_id
@@ -60,10 +74,18 @@ cycles as (
 ),
 
 final as (
-    select account_key, alias_id as user_id, reached_id as user_key, false as is_unresolved
+    select
+        account_key,
+        alias_id as user_id,
+        reached_id as user_key,
+        false as is_unresolved
     from ends
     union all
-    select account_key, alias_id as user_id, reached_id as user_key, members >= {{ max_links // 2 }} as is_unresolved
+    select
+        account_key,
+        alias_id as user_id,
+        reached_id as user_key,
+        members >= {{ max_links // 2 }} as is_unresolved
     from cycles
 )
 

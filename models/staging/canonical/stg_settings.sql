@@ -1,7 +1,11 @@
 with accounts as (
     {% for table in contract_tables() %}
     {% if not loop.first %}union {% endif %}
-    select account_key, source_system, source_account from {{ ref('stg_contract__' ~ table) }}
+    select
+        account_key,
+        source_system,
+        source_account
+    from {{ ref('stg_contract__' ~ table) }}
     {% endfor %}
     union
     select
@@ -13,7 +17,9 @@ with accounts as (
 received as (
     {% for table in ['journey_events', 'message_events', 'user_events'] %}
     {% if not loop.first %}union all{% endif %}
-    select account_key, max(received_at) as received_at
+    select
+        account_key,
+        max(received_at) as received_at
     from {{ ref('stg_contract__' ~ table) }}
     where reject_reason is null
     group by account_key
@@ -21,7 +27,9 @@ received as (
 ),
 
 last_received as (
-    select account_key, max(received_at) as received_at
+    select
+        account_key,
+        max(received_at) as received_at
     from received
     group by account_key
 ),
