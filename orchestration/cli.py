@@ -78,8 +78,8 @@ def open_warehouse(warehouse: Path, *, read_only: bool) -> Iterator[duckdb.DuckD
     try:
         connection = duckdb.connect(str(warehouse), read_only=read_only)
     except duckdb.Error as error:
-        holder = re.search(r"\(PID (\d+)", str(error))
-        if holder or "lock" in str(error).lower():
+        if "Could not set lock" in str(error):
+            holder = re.search(r"\(PID (\d+)", str(error))
             program = f"another program (process {holder[1]})" if holder else "another program"
             raise RunError(f"{warehouse} is open in {program}. Close it there, then run again.") from error
         reason = str(error).splitlines()[0]
@@ -101,22 +101,25 @@ def last_success(warehouse: Path) -> tuple[str, datetime] | None:
         ).fetchall():
             return None
         rows = connection.execute("select fingerprint, finished_at from ops.run_state").fetchall()
-    return rows[0] if rows else None
+    return rows[0]
 
 
 def forget_success(warehouse: Path) -> None:
     """Remove the mark of the last success: from here on the warehouse may be half rebuilt."""
+    # dbt creates a new file itself, with the storage version of the profile.
+    if warehouse.exists():
+        with open_warehouse(warehouse, read_only=False) as connection:
+            connection.execute("drop table if exists ops.run_state")
+
+
+def remember_success(warehouse: Path, current: str) -> None:
+    """Mark the warehouse as built from the state that `current` is the fingerprint of."""
+    finished_at = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     with open_warehouse(warehouse, read_only=False) as connection:
         connection.execute("create schema if not exists ops")
         connection.execute(
             "create or replace table ops.run_state (fingerprint varchar, finished_at timestamp)"
         )
-
-
-def remember_success(warehouse: Path, current: str) -> None:
-    """Mark the warehouse as built from the state that `current` is the fingerprint of."""
-    with open_warehouse(warehouse, read_only=False) as connection:
-        finished_at = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
         connection.execute("insert into ops.run_state values (?, ?)", [current, finished_at])
 
 
@@ -124,8 +127,15 @@ def remember_success(warehouse: Path, current: str) -> None:
 def run_lock(warehouse: Path, wait_seconds: float, console: Console) -> Iterator[None]:
     """Hold the lock file beside the warehouse; wait for another run, then stop with its process number."""
     path = warehouse.with_name(warehouse.name + ".lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock_file = path.open("a+")
+    except OSError as error:
+        raise RunError(
+            f"The folder {path.parent} cannot be written ({error.strerror}). "
+            "Choose another file for the warehouse with WAREHOUSE=path."
+        ) from error
+    with lock_file as file:
         deadline = time.monotonic() + wait_seconds
         announced = False
         while True:

@@ -10,15 +10,17 @@ import sys
 import time
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from simulator.generate import Generator, Parameters
+from simulator.engine import FORMATS, Parameters
+from simulator.generate import stages, write_demo
+from simulator.plans import Period
 
 DEFAULT_EVENTS = 200_000
-EVENTS_PER_USER_DAY = 1.01  # measured; only turns --events into a number of users
-STAGES_PER_CHUNK = 4
+EVENTS_PER_USER_DAY = 1.01  # measured; turns --events into a number of users
 
 
 class CommandError(Exception):
@@ -29,27 +31,24 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = argparse.ArgumentParser(
         prog="python -m simulator",
-        description="Write demo landing files of a shop with nine journeys, and the planted truth beside them.",
+        description="Write demo landing files of a shop with nine journeys, and the planted truth beside.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder that receives landing/ and truth/")
+    parser.add_argument(
+        "--out", type=Path, required=True, default=argparse.SUPPRESS, help="folder for landing/ and truth/"
+    )
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--users", type=_positive, help="number of users; rows grow in proportion")
+    size.add_argument("--users", type=_positive, default=argparse.SUPPRESS, help="number of users")
     size.add_argument(
-        "--events", type=_positive,
-        help=f"raw event rows to aim for, met within a few percent (default: {DEFAULT_EVENTS:,})",
-    )  # fmt: skip
-    parser.add_argument("--days", type=_positive, default=90, help="length of the period in days (default: 90)")
-    parser.add_argument("--seed", type=int, default=42, help="another seed gives other rows (default: 42)")
-    parser.add_argument(
-        "--start", type=date.fromisoformat, default=date(2026, 6, 1),
-        help="first day of the period, UTC (default: 2026-06-01)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--format", choices=("parquet", "csv", "jsonl"), default="parquet", help="file format (default: parquet)"
+        "--events", type=_positive, default=DEFAULT_EVENTS, help="raw event rows, met within a few percent"
     )
+    parser.add_argument("--days", type=_days, default=90, help="length of the period, 1 to 1000 days")
+    parser.add_argument("--seed", type=int, default=42, help="another seed gives other rows")
     parser.add_argument(
-        "--force", action="store_true", help="replace the landing and truth folders when they exist"
+        "--start", type=date.fromisoformat, default="2026-06-01", help="first day of the period, UTC"
     )
+    parser.add_argument("--format", choices=list(FORMATS), default="parquet", help="format of the files")
+    parser.add_argument("--force", action="store_true", help="replace existing landing and truth folders")
     return parser.parse_args(arguments)
 
 
@@ -60,58 +59,54 @@ def _positive(text: str) -> int:
     return number
 
 
-def generate(out: Path, parameters: Parameters, force: bool, console: Console) -> dict:
+def _days(text: str) -> int:
+    number = _positive(text)
+    if number > 1000:
+        raise argparse.ArgumentTypeError("must be at most 1000")
+    return number
+
+
+def generate(out: Path, parameters: Parameters, force: bool, console: Console) -> dict[str, Any]:
     """Write landing and truth below `out`, all or nothing, and return the truth."""
     out.mkdir(parents=True, exist_ok=True)
-    landing, truth = out / "landing", out / "truth"
     lock = os.open(out, os.O_RDONLY)
     try:
-        _lock(lock, out)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CommandError(f"Another run is writing into {out}. Wait, or choose another --out.") from None
+        landing = out / "landing"
         if not force and landing.exists() and any(landing.iterdir()):
             raise CommandError(f"{landing} is not empty. Choose another --out, or add --force to replace it.")
         partial = out / ".partial"
         shutil.rmtree(partial, ignore_errors=True)  # left by a run that was killed
         partial.mkdir()
         try:
-            result = _run(partial, parameters, console)
-            for fresh, final in ((partial / "truth", truth), (partial / "landing", landing)):
-                if final.exists():
-                    final.rename(partial / f"old-{final.name}")
-                fresh.rename(final)
+            truth = _show_progress(partial, parameters, console)
+            for name in ("truth", "landing"):  # landing last: where it is, the run was complete
+                if (out / name).exists():
+                    (out / name).rename(partial / f"old-{name}")
+                (partial / name).rename(out / name)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+        return truth
     finally:
         os.close(lock)
-    return result
 
 
-def _lock(descriptor: int, out: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise CommandError(f"Another run is writing into {out}. Wait for it, or choose another --out.") from None
-
-
-def _run(root: Path, parameters: Parameters, console: Console) -> dict:
-    steps = len(parameters.chunks) * STAGES_PER_CHUNK + 2
+def _show_progress(root: Path, parameters: Parameters, console: Console) -> dict[str, Any]:
     columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("starting", total=steps)
-        generator = Generator(root, parameters)
-        try:
-            return generator.run(lambda stage: progress.update(task, advance=1, description=stage))
-        finally:
-            generator.close()
+        task = progress.add_task("starting", total=stages(parameters))
+        return write_demo(root, parameters, lambda stage: progress.update(task, advance=1, description=stage))
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     options = parse_arguments(arguments)
+    users = getattr(options, "users", max(1, round(options.events / options.days / EVENTS_PER_USER_DAY)))
+    parameters = Parameters(users, Period(options.start, options.days), options.seed, options.format)
     console = Console(stderr=True)
-    users = options.users or max(
-        1, round((options.events or DEFAULT_EVENTS) / options.days / EVENTS_PER_USER_DAY)
-    )
-    parameters = Parameters(users, options.days, options.seed, options.start, options.format)
     started = time.monotonic()
     try:
         truth = generate(options.out, parameters, options.force, console)
@@ -125,7 +120,8 @@ def main(arguments: list[str] | None = None) -> int:
     events = truth["raw_events"]
     print(
         f"{events:,} raw events of {users:,} users in {seconds:.1f} s ({events / seconds:,.0f} events/s)\n"
-        f"landing: {options.out / 'landing'}\ntruth:   {options.out / 'truth' / 'truth.json'}"
+        f"landing: {options.out / 'landing'}\n"
+        f"truth:   {options.out / 'truth' / 'truth.json'}"
     )
     return 0
 

@@ -1,13 +1,11 @@
-"""The demo company: its markets, journeys, goals, campaigns and the odds of everything that happens to a message.
-
-Everything here is data. `plans.py` turns it into lookup tables, `generate.py` draws from them.
-"""
+"""The demo company as data: markets, devices, journeys, goals and campaigns."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass
 
-MINUTE, HOUR, DAY = 60, 3600, 86400
+HOUR, DAY = 3600, 86400
 
 # country, language, time zone, UTC offset in minutes, currency, weight
 MARKETS = [
@@ -31,12 +29,27 @@ MARKETS = [
     ("AU", "en", "Australia/Sydney", 600, "USD", 3),
 ]
 
-# Local parts of external ids, as people of the world write their names.
+# Names as people of the world write them: the readable part of external ids.
 NAMES = [
-    "Zoë Müller", "José García", "Siân O'Connor", "Søren Ångström", "Łukasz Żak", "Ayşe Yılmaz", "Мария Иванова",
-    "Олександр Шевченко", "山田 太郎", "김민준", "王小明", "محمد علي", "नेहा शर्मा", "Chinedu Okafor", 'Ann "Annie" Lee',
-    "Nguyễn Thị Hoa", "Γιώργος Παπαδόπουλος", "Ren\u00e9e Dubois", "D'Angelo Smith, Jr.", "Ana María; López",
-]  # fmt: skip
+    "Zoë Müller",
+    "José García",
+    "Siân O'Connor",
+    "Søren Ångström",
+    "Łukasz Żak",
+    "Ayşe Gül",
+    "Мария Иванова",
+    "山田 太郎",
+    "김민준",
+    "王小明",
+    "محمد علي",
+    "नेहा शर्मा",
+    "Chinedu Okafor",
+    'Ann "Annie" Lee',
+    "Nguyễn Thị Hoa",
+    "Γιώργος Παπαδόπουλος",
+    "D'Angelo Smith, Jr.",
+    "Ana María; López",
+]
 
 # platform, os version, device model, weight
 MOBILE = [
@@ -69,13 +82,13 @@ class Node:
 
 @dataclass(frozen=True)
 class Step:
-    """A visit of a node on a path: time spent (fixed plus a random part), message mood, branch taken after it."""
+    """A visit of a node: seconds spent (fixed plus random part), mood of the message, branch taken then."""
 
     node: str
-    wait: float = 1
-    spread: float = 0
-    mood: str = "any"
-    branch: str | None = None
+    wait: float
+    spread: float
+    mood: str
+    branch: str | None
 
 
 @dataclass(frozen=True)
@@ -99,28 +112,28 @@ class Version:
 
 @dataclass(frozen=True)
 class Goal:
-    """A goal as the tool would configure it."""
+    """A goal as the tool would configure it; the window is in seconds, `where` is one filter."""
 
     id: str
     name: str
     event: str
     window: int
     anchor: str = "journey_exit"
-    filters: str = "[]"
+    where: tuple[str, str, str | int | None] | None = None
     ends_journey: bool = False
     is_primary: bool = False
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """A planted reaction to an entry: with `probability` the user does `event` after `delay` + random `spread`."""
+    """A planted reaction to an entry: with `probability` the user does `event` after `delay` + `spread`."""
 
-    arm: str
     event: str
     probability: float
     delay: float
     spread: float
     detail: str | None = None
+    arm: str = "target"
 
 
 @dataclass(frozen=True)
@@ -128,7 +141,8 @@ class Journey:
     """A journey with who enters it, how often, how entries end, and what users do because of it.
 
     anchor  clock: at any time; signup: when the user signs up; batch: all at once at the start of a window
-    rate    entries per user and 30 days (signup: share of new users; once: share of all users)
+    rate    entries per user and 30 days; reentry `once`: share of the users (signup: of the new users)
+    exits   reason -> share of the entries that end early
     """
 
     id: str
@@ -141,9 +155,9 @@ class Journey:
     rate: float
     versions: tuple[Version, ...]
     goals: tuple[Goal, ...]
-    exits: dict[str, float] = field(default_factory=dict)
+    exits: dict[str, float]
+    conversions: tuple[Conversion, ...]
     cancel_event: str | None = None
-    conversions: tuple[Conversion, ...] = ()
     trigger_event: str | None = None
     draws_per_window: int = 1
     period: tuple[float, float] = (0, 1)
@@ -152,43 +166,73 @@ class Journey:
     has_entry_ids: bool = True
 
 
-def _start(name: str = "Start") -> Node:
+_UNITS = {"s": 1, "h": HOUR, "d": DAY}
+_STEP = re.compile(r"([\w-]+)(?:=(\d+)([shd])(?:~(\d+)([shd]))?)?(?:/(\w+))?(?::(\w+))?")
+
+
+def _path(share: float, steps: str, variant: str | None = None) -> Path:
+    """Return a path from text: `node`, `node=8h~1d` (wait and random part), `node/engaged`, `node:branch`."""
+    visits = []
+    for token in steps.split():
+        node, wait, unit, spread, spread_unit, mood, branch = _STEP.fullmatch(token).groups()
+        visits.append(
+            Step(
+                node,
+                int(wait) * _UNITS[unit] if wait else 1,
+                int(spread) * _UNITS[spread_unit] if spread else 0,
+                mood or "any",
+                branch,
+            )
+        )
+    return Path(share, tuple(visits), variant)
+
+
+def _start(name: str) -> Node:
     return Node("start", name, "entry")
 
 
 END = Node("end", "End of journey", "exit")
-ODDS_OF_TROUBLE = {"internal_error": 0.004, "sending_error": 0.006, "force_exit": 0.003, "timeout": 0.002}
+TROUBLE = {"internal_error": 0.004, "sending_error": 0.006, "force_exit": 0.003, "timeout": 0.002}
 
 JOURNEYS = [
     Journey(
-        id="welcome", code="wel", name="Welcome 👋, new customers", type="trigger_based", category="lifecycle",
-        reentry="once", anchor="signup", rate=0.9, trigger_event="signup",
+        id="welcome",
+        code="wel",
+        name="Welcome 👋, new customers",
+        type="trigger_based",
+        category="lifecycle",
+        reentry="once",
+        anchor="signup",
+        rate=0.9,
+        trigger_event="signup",
         versions=(
             Version(
                 "V1",
-                nodes=(
-                    _start("Signed up"), Node("mail-hello", "Hello mail", "message", "email"),
-                    Node("wait-1", "Wait 1 day", "delay"), Node("opened", "Opened the hello mail?", "condition"),
+                (
+                    _start("Signed up"),
+                    Node("mail-hello", "Hello mail", "message", "email"),
+                    Node("wait-1", "Wait 1 day", "delay"),
+                    Node("opened", "Opened the hello mail?", "condition"),
                     Node("push-tips", "Tips push", "message", "push"),
-                    Node("mail-again", "Second try: \"still there?\"", "message", "email"),
-                    Node("wait-2", "Wait 2 days", "delay"), Node("test-offer", "Which offer?", "experiment"),
+                    Node("mail-again", 'Second try: "still there?"', "message", "email"),
+                    Node("wait-2", "Wait 2 days", "delay"),
+                    Node("test-offer", "Which offer?", "experiment"),
                     Node("mail-ten", "10 % off", "message", "email"),
-                    Node("mail-ship", "Free shipping", "message", "email"), END,
+                    Node("mail-ship", "Free shipping", "message", "email"),
+                    END,
                 ),
-                paths=tuple(
-                    Path(
-                        share,
-                        (
-                            Step("start"), Step("mail-hello", 2, mood=mood), Step("wait-1", DAY),
-                            Step("opened", branch=branch), Step(second, 3), Step("wait-2", 2 * DAY),
-                            Step("test-offer", branch=variant), Step(offer, 2), Step("end"),
-                        ),
+                tuple(
+                    _path(
+                        share / 2,
+                        f"start mail-hello/{mood} wait-1=1d opened:{branch} {then} wait-2=2d "
+                        f"test-offer:{variant} {offer} end",
                         variant,
                     )
-                    for mood, branch, second, weight in (
-                        ("engaged", "yes", "push-tips", 0.34), ("ignored", "no", "mail-again", 0.66),
+                    for share, mood, branch, then in (
+                        (0.34, "engaged", "yes", "push-tips"),
+                        (0.66, "ignored", "no", "mail-again"),
                     )
-                    for variant, offer, share in (("A", "mail-ten", weight / 2), ("B", "mail-ship", weight / 2))
+                    for variant, offer in (("A", "mail-ten"), ("B", "mail-ship"))
                 ),
             ),
         ),
@@ -196,206 +240,208 @@ JOURNEYS = [
             Goal("first-purchase", "First purchase", "purchase", 7 * DAY, ends_journey=True, is_primary=True),
             Goal("subscribed", "Subscribed", "subscription_started", 14 * DAY, "journey_entry"),
             Goal(
-                "used-coupon", "Purchase with the welcome coupon", "purchase", 3 * DAY, "message_clicked",
-                '[{"property": "coupon", "op": "eq", "value": "WELCOME10"}]',
+                "used-coupon",
+                "Purchase with the welcome coupon",
+                "purchase",
+                3 * DAY,
+                "message_clicked",
+                ("coupon", "eq", "WELCOME10"),
             ),
         ),
-        exits={**ODDS_OF_TROUBLE, "goal_reached": 0.06, "unsubscribed": 0.004, "user_deleted": 0.002},
+        exits={**TROUBLE, "goal_reached": 0.06, "unsubscribed": 0.004, "user_deleted": 0.002},
         conversions=(
-            Conversion("target", "purchase", 0.08, 2 * HOUR, 1.5 * DAY, "welcome"),
-            Conversion("target", "subscription_started", 0.03, 6 * HOUR, 3 * DAY, "basic"),
+            Conversion("purchase", 0.08, 2 * HOUR, 1.5 * DAY, "welcome"),
+            Conversion("subscription_started", 0.03, 6 * HOUR, 3 * DAY, "basic"),
         ),
     ),
     Journey(
-        id="cart-recovery", code="cart", name='Cart recovery "Don\'t forget!"', type="trigger_based",
-        category="revenue", reentry="after_exit", anchor="clock", rate=0.26, draws_per_window=2,
-        trigger_event="cart_abandoned", cancel_event="Order Placed",
+        id="cart-recovery",
+        code="cart",
+        name='Cart recovery "Don\'t forget!"',
+        type="trigger_based",
+        category="revenue",
+        reentry="after_exit",
+        anchor="clock",
+        rate=0.26,
+        draws_per_window=2,
+        trigger_event="cart_abandoned",
+        cancel_event="Order Placed",
         versions=(
             Version(
                 "V1",
-                nodes=(
-                    _start("Cart abandoned"), Node("wait-1h", "Wait 1 hour", "delay"),
+                (
+                    _start("Cart abandoned"),
+                    Node("wait-1h", "Wait 1 hour", "delay"),
                     Node("push-cart", "Your cart is waiting", "message", "push"),
                     Node("wait-day", "Wait for the order, up to 1 day", "wait_event"),
-                    Node("mail-cart", "Cart mail", "message", "email"), Node("wait-2d", "Wait 2 days", "delay"),
-                    Node("sms-last", "Last call", "message", "sms"), END,
+                    Node("mail-cart", "Cart mail", "message", "email"),
+                    Node("wait-2d", "Wait 2 days", "delay"),
+                    Node("sms-last", "Last call", "message", "sms"),
+                    END,
                 ),
-                paths=(
-                    Path(
-                        0.7,
-                        (
-                            Step("start"), Step("wait-1h", HOUR), Step("push-cart", 2), Step("wait-day", DAY),
-                            Step("mail-cart", 2), Step("wait-2d", 2 * DAY), Step("sms-last", 2), Step("end"),
-                        ),
-                    ),
-                    Path(
-                        0.3,
-                        (
-                            Step("start"), Step("wait-1h", HOUR), Step("push-cart", 2), Step("wait-day", DAY),
-                            Step("mail-cart", 2), Step("end"),
-                        ),
-                    ),
+                (
+                    _path(0.7, "start wait-1h=1h push-cart wait-day=1d mail-cart wait-2d=2d sms-last end"),
+                    _path(0.3, "start wait-1h=1h push-cart wait-day=1d mail-cart end"),
                 ),
             ),
         ),
         goals=(
             Goal("order", "Order placed", "Order Placed", DAY, is_primary=True),
             Goal(
-                "big-order", "Order of 3 items or more", "Order Placed", 3 * DAY, "journey_entry",
-                '[{"property": "items", "op": "gte", "value": 3}]',
+                "big-order",
+                "Order of 3 items or more",
+                "Order Placed",
+                3 * DAY,
+                "journey_entry",
+                ("items", "gte", 3),
             ),
         ),
-        exits={**ODDS_OF_TROUBLE, "cancel_event": 0.17, "unsubscribed": 0.002},
-        conversions=(Conversion("target", "Order Placed", 0.04, DAY, 1.5 * DAY),),
+        exits={**TROUBLE, "cancel_event": 0.17, "unsubscribed": 0.002},
+        conversions=(Conversion("Order Placed", 0.04, DAY, 1.5 * DAY),),
     ),
     Journey(
-        id="win-back", code="win", name="Win-back", type="audience_based", category="retention",
-        reentry="after_cooldown", anchor="batch", rate=0.2, has_entry_ids=False,
+        id="win-back",
+        code="win",
+        name="Win-back",
+        type="audience_based",
+        category="retention",
+        reentry="after_cooldown",
+        anchor="batch",
+        rate=0.2,
+        has_entry_ids=False,
         versions=(
             Version(
                 "V1",
-                nodes=(
-                    _start("In segment: inactive 30 days"), Node("mail-miss", "We miss you", "message", "email"),
-                    Node("wait-3d", "Wait 3 days", "delay"), Node("sms-gift", "Gift by SMS", "message", "sms"),
+                (
+                    _start("In segment: inactive 30 days"),
+                    Node("mail-miss", "We miss you", "message", "email"),
+                    Node("wait-3d", "Wait 3 days", "delay"),
+                    Node("sms-gift", "Gift by SMS", "message", "sms"),
                     END,
                 ),
-                paths=(
-                    Path(
-                        1,
-                        (
-                            Step("start", 5), Step("mail-miss", 2), Step("wait-3d", 3 * DAY),
-                            Step("sms-gift", 2), Step("end"),
-                        ),
-                    ),
-                ),
+                (_path(1, "start=5s mail-miss wait-3d=3d sms-gift end"),),
             ),
         ),
         goals=(
             Goal("back", "Back in the app", "app_open", 7 * DAY, is_primary=True),
             Goal("bought", "Bought again", "purchase", 14 * DAY),
         ),
-        exits={**ODDS_OF_TROUBLE, "audience_no_longer_matched": 0.08, "unsubscribed": 0.01},
+        exits={**TROUBLE, "audience_no_longer_matched": 0.08, "unsubscribed": 0.01},
         conversions=(
-            Conversion("target", "app_open", 0.1, HOUR, 2 * DAY),
-            Conversion("target", "purchase", 0.03, DAY, 3 * DAY),
+            Conversion("app_open", 0.1, HOUR, 2 * DAY),
+            Conversion("purchase", 0.03, DAY, 3 * DAY),
         ),
     ),
     Journey(
-        id="onboarding", code="onb", name="App onboarding", type="trigger_based", category="lifecycle",
-        reentry="once", anchor="signup", rate=0.75,
+        id="onboarding",
+        code="onb",
+        name="App onboarding",
+        type="trigger_based",
+        category="lifecycle",
+        reentry="once",
+        anchor="signup",
+        rate=0.75,
         versions=(
             Version(
                 "V1",
-                nodes=(
-                    _start(), Node("mail-tour", "Tour by mail", "message", "email", key="tour"),
+                (
+                    _start("Installed the app"),
+                    Node("mail-tour", "Tour by mail", "message", "email", key="tour"),
                     Node("wait-2d", "Wait 2 days", "delay"),
                     Node("push-profile", "Complete your profile", "message", "push"),
-                    Node("wait-3d", "Wait 3 days", "delay"), END,
+                    Node("wait-3d", "Wait 3 days", "delay"),
+                    END,
                 ),
-                paths=(
-                    Path(
-                        1,
-                        (
-                            Step("start"), Step("mail-tour", 2), Step("wait-2d", 2 * DAY),
-                            Step("push-profile", 2), Step("wait-3d", 3 * DAY), Step("end"),
-                        ),
-                    ),
-                ),
+                (_path(1, "start mail-tour wait-2d=2d push-profile wait-3d=3d end"),),
             ),
             Version(
                 "V2",
-                nodes=(
-                    _start(), Node("inapp-tour", "Tour in the app", "message", "in_app", key="tour"),
+                (
+                    _start("Installed the app"),
+                    Node("inapp-tour", "Tour in the app", "message", "in_app", key="tour"),
                     Node("wait-2d", "Wait 2 days", "delay"),
                     Node("push-profile", "Complete your profile (new text)", "message", "push"),
                     Node("wait-3d", "Wait 3 days", "delay"),
-                    Node("inbox-badge", "Badge in the inbox", "message", "app_inbox"), END,
+                    Node("inbox-badge", "Badge in the inbox", "message", "app_inbox"),
+                    END,
                 ),
-                paths=(
-                    Path(
-                        1,
-                        (
-                            Step("start"), Step("inapp-tour", 2), Step("wait-2d", 2 * DAY),
-                            Step("push-profile", 2), Step("wait-3d", 3 * DAY), Step("inbox-badge", 2),
-                            Step("end"),
-                        ),
-                    ),
-                ),
+                (_path(1, "start inapp-tour wait-2d=2d push-profile wait-3d=3d inbox-badge end"),),
                 published=0.5,
             ),
         ),
         goals=(Goal("active", "Active in the app", "app_open", 3 * DAY, "journey_entry", is_primary=True),),
-        exits=ODDS_OF_TROUBLE,
-        conversions=(Conversion("target", "app_open", 0.45, HOUR, 12 * HOUR),),
+        exits=TROUBLE,
+        conversions=(Conversion("app_open", 0.45, HOUR, 12 * HOUR),),
     ),
     Journey(
-        id="price-drop", code="drop", name="Price drop alert", type="trigger_based", category="revenue",
-        reentry="concurrent", anchor="clock", rate=0.3, draws_per_window=3,
+        id="price-drop",
+        code="drop",
+        name="Price drop alert",
+        type="trigger_based",
+        category="revenue",
+        reentry="concurrent",
+        anchor="clock",
+        rate=0.3,
+        draws_per_window=3,
         versions=(
             Version(
                 "V1",
-                nodes=(
-                    _start("Price of a watched item fell"), Node("channel", "Which channel?", "split"),
+                (
+                    _start("Price of a watched item fell"),
+                    Node("channel", "Which channel?", "split"),
                     Node("webpush-drop", "Price drop in the browser", "message", "web_push"),
                     Node("push-drop", "Price drop push", "message", "push"),
-                    Node("wait-6h", "Wait 6 hours", "delay"), END,
+                    Node("wait-6h", "Wait 6 hours", "delay"),
+                    END,
                 ),
-                paths=(
-                    Path(
-                        0.4,
-                        (
-                            Step("start"), Step("channel", branch="browser"), Step("webpush-drop", 2),
-                            Step("wait-6h", 6 * HOUR), Step("end"),
-                        ),
-                    ),
-                    Path(
-                        0.6,
-                        (
-                            Step("start"), Step("channel", branch="app"), Step("push-drop", 2),
-                            Step("wait-6h", 6 * HOUR), Step("end"),
-                        ),
-                    ),
+                (
+                    _path(0.4, "start channel:browser webpush-drop wait-6h=6h end"),
+                    _path(0.6, "start channel:app push-drop wait-6h=6h end"),
                 ),
             ),
         ),
         goals=(
             Goal(
-                "bought-after-click", "Bought shoes within a day of the click", "purchase", DAY,
-                "message_clicked", '[{"property": "category", "op": "eq", "value": "shoes"}]', is_primary=True,
+                "shoes-after-click",
+                "Bought shoes within a day of the click",
+                "purchase",
+                DAY,
+                "message_clicked",
+                ("category", "eq", "shoes"),
+                is_primary=True,
             ),
             Goal("bought", "Bought anything", "purchase", DAY),
         ),
-        exits=ODDS_OF_TROUBLE,
-        conversions=(Conversion("target", "purchase", 0.03, 10 * MINUTE, 6 * HOUR, "shoes"),),
+        exits=TROUBLE,
+        conversions=(Conversion("purchase", 0.03, 600, 6 * HOUR, "shoes"),),
     ),
     Journey(
-        id="loyalty", code="loy", name="Loyalty points", type="recurring", category="loyalty",
-        reentry="after_exit", anchor="clock", rate=0.07,
+        id="loyalty",
+        code="loy",
+        name="Loyalty points",
+        type="recurring",
+        category="loyalty",
+        reentry="after_exit",
+        anchor="clock",
+        rate=0.07,
         versions=(
             Version(
                 "V1",
-                nodes=(
-                    _start("Joined the club"), Node("inapp-points", "Your points", "message", "in_app"),
+                (
+                    _start("Joined the club"),
+                    Node("inapp-points", "Your points", "message", "in_app"),
                     Node("wait-week", "Wait 1 week", "delay"),
                     Node("enough", "Enough points for a gift?", "condition"),
                     Node("inbox-gift", "Your gift", "message", "app_inbox"),
-                    Node("hook-crm", "Tell the till", "webhook", "webhook"), END,
+                    Node("hook-crm", "Tell the till", "webhook", "webhook"),
+                    END,
                 ),
-                paths=tuple(
-                    Path(
+                tuple(
+                    _path(
                         share,
-                        (
-                            Step("start"),
-                            *(
-                                step
-                                for turn in range(1, turns + 1)
-                                for step in (
-                                    Step("inapp-points", 2), Step("wait-week", 7 * DAY),
-                                    Step("enough", branch="yes" if turn == turns else "no"),
-                                )
-                            ),
-                            Step("inbox-gift", 2), Step("hook-crm", 3), Step("end"),
-                        ),
+                        "start "
+                        + "inapp-points wait-week=7d enough:no " * (turns - 1)
+                        + "inapp-points wait-week=7d enough:yes inbox-gift hook-crm end",
                     )
                     for turns, share in ((1, 0.3), (2, 0.3), (3, 0.25), (4, 0.15))
                 ),
@@ -403,119 +449,131 @@ JOURNEYS = [
         ),
         goals=(
             Goal(
-                "redeemed", "Redeemed a coupon", "purchase", 7 * DAY,
-                filters='[{"property": "coupon", "op": "exists"}]', is_primary=True,
+                "redeemed",
+                "Redeemed a coupon",
+                "purchase",
+                7 * DAY,
+                where=("coupon", "exists", None),
+                is_primary=True,
             ),
         ),
-        exits={**ODDS_OF_TROUBLE, "force_exit": 0.02},
-        conversions=(Conversion("target", "purchase", 0.15, 3 * DAY, 6 * DAY),),
+        exits={**TROUBLE, "force_exit": 0.02},
+        conversions=(Conversion("purchase", 0.15, 3 * DAY, 6 * DAY),),
     ),
     Journey(
-        id="flash-sale", code="sale", name="Spring flash sale", type="audience_based", category="campaign",
-        reentry="once", anchor="clock", rate=0.25, period=(0.3, 0.5), stop=0.5,
+        id="flash-sale",
+        code="sale",
+        name="Spring flash sale",
+        type="audience_based",
+        category="campaign",
+        reentry="once",
+        anchor="clock",
+        rate=0.25,
+        period=(0.3, 0.5),
+        stop=0.5,
         versions=(
             Version(
                 "V1",
-                nodes=(
-                    _start("In segment: sale lovers"), Node("push-sale", "Sale is on", "message", "push"),
-                    Node("wait-2d", "Wait 2 days", "delay"), Node("rcs-sale", "Last day", "message", "rcs"), END,
+                (
+                    _start("In segment: sale lovers"),
+                    Node("push-sale", "Sale is on", "message", "push"),
+                    Node("wait-2d", "Wait 2 days", "delay"),
+                    Node("rcs-sale", "Last day", "message", "rcs"),
+                    END,
                 ),
-                paths=(
-                    Path(
-                        1,
-                        (
-                            Step("start"), Step("push-sale", 2), Step("wait-2d", 2 * DAY), Step("rcs-sale", 2),
-                            Step("end"),
-                        ),
-                    ),
-                ),
+                (_path(1, "start push-sale wait-2d=2d rcs-sale end"),),
             ),
         ),
         goals=(
             Goal(
-                "sale", "Sale of 30 or more", "purchase", 2 * DAY,
-                filters='[{"property": "total", "op": "gte", "value": 30}]', is_primary=True,
+                "sale", "Sale of 30 or more", "purchase", 2 * DAY, where=("total", "gte", 30), is_primary=True
             ),
         ),
-        exits=ODDS_OF_TROUBLE,
-        conversions=(Conversion("target", "purchase", 0.07, HOUR, DAY),),
+        exits=TROUBLE,
+        conversions=(Conversion("purchase", 0.07, HOUR, DAY),),
     ),
     Journey(
-        id="vip-upsell", code="vip", name="VIP upsell (control group 20 %)", type="audience_based",
-        category="revenue", reentry="once", anchor="clock", rate=0.2, period=(0, 0.7), control_share=0.2,
+        id="vip-upsell",
+        code="vip",
+        name="VIP upsell (control group 20 %)",
+        type="audience_based",
+        category="revenue",
+        reentry="once",
+        anchor="clock",
+        rate=0.2,
+        period=(0, 0.7),
+        control_share=0.2,
         versions=(
             Version(
                 "V1",
-                nodes=(
-                    _start("In segment: regular buyers"), Node("mail-vip", "Become a VIP", "message", "email"),
-                    Node("wait-4d", "Wait 4 days", "delay"), Node("push-vip", "VIP trial", "message", "push"), END,
+                (
+                    _start("In segment: regular buyers"),
+                    Node("mail-vip", "Become a VIP", "message", "email"),
+                    Node("wait-4d", "Wait 4 days", "delay"),
+                    Node("push-vip", "VIP trial", "message", "push"),
+                    END,
                 ),
-                paths=(
-                    Path(
-                        1,
-                        (
-                            Step("start"), Step("mail-vip", 2), Step("wait-4d", 4 * DAY), Step("push-vip", 2),
-                            Step("end"),
-                        ),
-                    ),
-                ),
+                (_path(1, "start mail-vip wait-4d=4d push-vip end"),),
             ),
         ),
         goals=(
             Goal(
-                "vip", "VIP plan", "subscription_started", 14 * DAY, "journey_entry",
-                '[{"property": "plan", "op": "eq", "value": "vip"}]', is_primary=True,
+                "vip",
+                "VIP plan",
+                "subscription_started",
+                14 * DAY,
+                "journey_entry",
+                ("plan", "eq", "vip"),
+                is_primary=True,
             ),
         ),
-        exits=ODDS_OF_TROUBLE,
+        exits=TROUBLE,
         # Nothing else produces plan = vip, so the observed rates estimate exactly these probabilities.
         conversions=(
-            Conversion("target", "subscription_started", 0.12, HOUR, 2.5 * DAY, "vip"),
-            Conversion("control", "subscription_started", 0.09, HOUR, 2.5 * DAY, "vip"),
+            Conversion("subscription_started", 0.12, HOUR, 2.5 * DAY, "vip"),
+            Conversion("subscription_started", 0.09, HOUR, 2.5 * DAY, "vip", arm="control"),
         ),
     ),
     Journey(
-        id="order-update", code="ord", name="Order update", type="api_triggered", category="transactional",
-        reentry="concurrent", anchor="clock", rate=0.22, trigger_event="Order Placed",
+        id="order-update",
+        code="ord",
+        name="Order update",
+        type="api_triggered",
+        category="transactional",
+        reentry="concurrent",
+        anchor="clock",
+        rate=0.22,
+        trigger_event="Order Placed",
         versions=(
             Version(
                 "V1",
-                nodes=(
-                    _start("Order placed"), Node("wa-confirm", "Order confirmed", "message", "whatsapp"),
+                (
+                    _start("Order placed"),
+                    Node("wa-confirm", "Order confirmed", "message", "whatsapp"),
                     Node("hook-erp", "Tell the warehouse", "webhook", "webhook"),
                     Node("wait-ship", "Wait for shipping", "wait_event"),
                     Node("read", "Read on WhatsApp?", "condition"),
                     Node("wa-ship", "On its way", "message", "whatsapp"),
-                    Node("sms-ship", "On its way (SMS)", "message", "sms"), END,
+                    Node("sms-ship", "On its way (SMS)", "message", "sms"),
+                    END,
                 ),
-                paths=(
-                    Path(
-                        0.75,
-                        (
-                            Step("start"), Step("wa-confirm", 2, mood="engaged"), Step("hook-erp", 2),
-                            Step("wait-ship", 8 * HOUR, DAY), Step("read", branch="yes"), Step("wa-ship", 2),
-                            Step("end"),
-                        ),
-                    ),
-                    Path(
-                        0.25,
-                        (
-                            Step("start"), Step("wa-confirm", 2, mood="ignored"), Step("hook-erp", 2),
-                            Step("wait-ship", 8 * HOUR, DAY), Step("read", branch="no"), Step("sms-ship", 2),
-                            Step("end"),
-                        ),
-                    ),
+                (
+                    _path(0.75, "start wa-confirm/engaged hook-erp wait-ship=8h~1d read:yes wa-ship end"),
+                    _path(0.25, "start wa-confirm/ignored hook-erp wait-ship=8h~1d read:no sms-ship end"),
                 ),
             ),
         ),
         goals=(
-            Goal("tracked", "Opened the tracking page", "app_open", 2 * DAY, "message_engaged", is_primary=True),
+            Goal(
+                "tracked", "Opened the tracking page", "app_open", 2 * DAY, "message_engaged", is_primary=True
+            ),
         ),
-        exits=ODDS_OF_TROUBLE,
-        conversions=(Conversion("target", "app_open", 0.4, HOUR, 8 * HOUR, "tracking"),),
+        exits=TROUBLE,
+        conversions=(Conversion("app_open", 0.4, HOUR, 8 * HOUR, "tracking"),),
     ),
-]  # fmt: skip
+]
 
+CONTROL_JOURNEY = "vip-upsell"
 NEVER_ENTERED_SHARE = 0.03  # qualified, but stopped by a cap before entering
 STUCK_SHARE = 0.01  # entries that never end
 CLICK_TO_PURCHASE = 0.12  # purchases that follow a click within hours
@@ -536,210 +594,16 @@ class Blast:
 
 BLASTS = [
     Blast("news", "Weekly picks", "email", 7, 2, 0.35, (("A", 0.5), ("B", 0.5))),
-    Blast("deal", "Deal of the fortnight", "push", 14, 5, 0.25, (("A", 0.4), ("B", 0.4), ("holdout-copy", 0.2))),
+    Blast("deal", "Deal of the fortnight", "push", 14, 5, 0.25, (("A", 0.4), ("B", 0.4), ("C", 0.2))),
     Blast("sms", "Month-end sale", "sms", 30, 26, 0.15),
     Blast("wa", "New collection", "whatsapp", 30, 12, 0.05),
     Blast("talk", "Seoul pilot", "kakaotalk", 30, 3, 0.004),
 ]
 
-# channel -> (endpoint type, needs, provider, cost of an accepted message in USD)
-CHANNELS = {
-    "push": ("push_token", "mobile", "FCM", 0),
-    "web_push": ("web_subscription", "browser", "VAPID", 0),
-    "email": ("email", "email", "SES", 0.0001),
-    "sms": ("phone", "phone", "SmsGate", 0.0075),
-    "rcs": ("phone", "phone", "RcsHub", 0.009),
-    "whatsapp": ("phone", "phone", "WABA", 0.014),
-    "in_app": ("device", "first", None, 0),
-    "app_inbox": ("device", "first", None, 0),
-    "webhook": ("url", "url", None, 0),
-    "kakaotalk": ("phone", "phone", "KakaoBiz", 0.01),
+# What users do on their own: event -> (tries per 10 days, chance of each)
+BACKGROUND = {
+    "app_open": (2, 0.65),
+    "purchase": (1, 0.05),
+    "Order Placed": (1, 0.02),
+    "subscription_started": (1, 0.004),
 }
-
-
-@dataclass(frozen=True)
-class Event:
-    """One event of a message: type, delay after sending (fixed plus random spread, seconds), details."""
-
-    type: str
-    delay: float = 0
-    spread: float = 0
-    reason: str | None = None
-    bounce: str | None = None
-    agent: str | None = None
-    flagged: bool | None = None
-    button: str | None = None
-    route: str | None = None
-    code: str | None = None
-
-
-def _failed(reason: str, code: str) -> list[Event]:
-    return [Event("attempted"), Event("failed", 0.5, reason=reason, code=code)]
-
-
-def _skipped(reason: str) -> list[Event]:
-    return [Event("skipped", reason=reason)]
-
-
-_SENT = Event("sent", 0.2)
-_MAIL = [_SENT, Event("delivered", 2, 5)]
-_OPEN = Event("opened", 90, 9000, agent="human", flagged=False)
-_OPEN_AGAIN = Event("opened", 7300, 20000, agent="human", flagged=False)
-_CLICK = Event("clicked", 110, 9100, agent="human", flagged=False)
-_CLICK_AGAIN = Event("clicked", 150, 9300, agent="human", flagged=False)
-_MACHINE_OPEN = Event("opened", 3, 5, agent="proxy", flagged=True)
-
-_PUSH = [_SENT, Event("delivered", 0.8, 3)]
-_SHOWN = Event("impression", 1, 3)
-_TAP = Event("opened", 20, 3000)
-
-# channel -> [(mood, share, events)]; mood engaged / ignored / failed can be asked for by a step
-OUTCOMES: dict[str, list[tuple[str, float, list[Event]]]] = {
-    "email": [
-        ("ignored", 0.5560, _MAIL),
-        ("engaged", 0.1600, [*_MAIL, _OPEN]),
-        ("engaged", 0.0400, [*_MAIL, _OPEN, _OPEN_AGAIN]),
-        ("ignored", 0.1100, [*_MAIL, _MACHINE_OPEN]),
-        ("engaged", 0.0200, [*_MAIL, _MACHINE_OPEN, _OPEN]),
-        ("engaged", 0.0220, [*_MAIL, _OPEN, _CLICK]),
-        ("engaged", 0.0060, [*_MAIL, _OPEN, _CLICK, _CLICK_AGAIN]),
-        ("ignored", 0.0040, [*_MAIL, Event("clicked", 2.7, 5, agent="human")]),  # a scanner posing as a person
-        ("ignored", 0.0030, [*_MAIL, Event("clicked", 20, 5, agent="scanner")]),
-        ("ignored", 0.0020, [*_MAIL, Event("clicked", 2.9, 5, agent="scanner", flagged=True)]),
-        ("engaged", 0.0014, [*_MAIL, _OPEN, Event("unsubscribed", 200, 9500)]),
-        ("engaged", 0.0003, [*_MAIL, _OPEN, Event("unsubscribed", 200, 9500), Event("resubscribed", 999, 9900)]),
-        ("engaged", 0.0003, [*_MAIL, _OPEN, Event("complained", 300, 9500)]),
-        (
-            "ignored", 0.0050,
-            [_SENT, Event("bounced", 5, 20, reason="invalid_address", bounce="hard", code="550 5.1.1")],
-        ),
-        (
-            "ignored", 0.0080,
-            [_SENT, Event("bounced", 9, 60, reason="mailbox_full", bounce="soft", code="452 4.2.2")],
-        ),
-        (
-            "ignored", 0.0010,
-            [
-                _SENT, Event("bounced", 9, 60, reason="mailbox_full", bounce="soft", code="452 4.2.2"),
-                Event("delivered", 900, 3600),
-            ],
-        ),
-        ("ignored", 0.0005, [_SENT, Event("bounced", 9, 60, reason="provider_error", bounce="block", code="554")]),
-        (
-            "ignored", 0.0005,
-            [*_MAIL, Event("bounced", 600, 3600, reason="invalid_address", bounce="hard", code="550 5.1.1")],
-        ),
-        ("ignored", 0.0050, [_SENT, Event("deferred", 4, reason="provider_throttled"), Event("delivered", 60, 600)]),
-        ("failed", 0.0020, _failed("render_error", "E_TEMPLATE")),
-        ("failed", 0.0010, _failed("personalization_failed", "E_FIELD")),
-        ("failed", 0.0010, _failed("provider_error", "503")),
-        ("skipped", 0.0200, _skipped("frequency_capped")),
-        ("skipped", 0.0150, _skipped("unsubscribed")),
-        ("skipped", 0.0080, _skipped("suppressed")),
-        ("skipped", 0.0080, _skipped("quiet_hours")),
-    ],
-    "push": [
-        ("ignored", 0.2800, _PUSH),
-        ("ignored", 0.4700, [*_PUSH, _SHOWN]),
-        ("ignored", 0.0600, [_SENT]),
-        ("ignored", 0.0300, [*_PUSH, _SHOWN, Event("dismissed", 15, 4000)]),
-        ("engaged", 0.0200, [*_PUSH, _SHOWN, _TAP]),
-        ("engaged", 0.0150, [*_PUSH, _SHOWN, _TAP, Event("clicked", 20.1, 3000)]),
-        ("engaged", 0.0060, [*_PUSH, _SHOWN, _TAP, Event("clicked", 20.1, 3000, button="open-offer")]),
-        ("engaged", 0.0030, [*_PUSH, _TAP, Event("opened", 400, 3100)]),
-        ("ignored", 0.0120, [_SENT, Event("delivered", 40, 300, route="amplification"),
-                             Event("impression", 41, 300, route="amplification")]),
-        ("ignored", 0.0005, [*_PUSH, _SHOWN, Event("snoozed", 30, 60)]),
-        ("ignored", 0.0040, [*_failed("provider_throttled", "429"), Event("sent", 31, route="retry"),
-                             Event("delivered", 32, 5, route="retry")]),
-        ("failed", 0.0200, _failed("invalid_token", "400")),
-        ("failed", 0.0150, _failed("app_uninstalled", "410")),
-        ("failed", 0.0030, _failed("bad_device_token", "400")),
-        ("failed", 0.0020, [*_failed("provider_error", "503"),
-                            Event("failed", 31, reason="provider_error", code="503", route="retry")]),
-        ("skipped", 0.0200, _skipped("frequency_capped")),
-        ("skipped", 0.0250, _skipped("quiet_hours")),
-        ("skipped", 0.0145, _skipped("user_dnd")),
-    ],
-    "web_push": [
-        ("ignored", 0.3500, _PUSH),
-        ("ignored", 0.4600, [*_PUSH, _SHOWN]),
-        ("ignored", 0.0500, [*_PUSH, _SHOWN, Event("dismissed", 8, 600)]),
-        ("engaged", 0.0500, [*_PUSH, _SHOWN, Event("clicked", 9, 1500, agent="human")]),
-        ("failed", 0.0500, _failed("invalid_token", "410")),
-        ("failed", 0.0050, _failed("payload_too_large", "413")),
-        ("skipped", 0.0350, _skipped("global_frequency_capped")),
-    ],
-    "sms": [
-        ("ignored", 0.8900, [Event("queued"), _SENT, Event("delivered", 3, 8)]),
-        ("ignored", 0.0260, [Event("queued"), _SENT]),
-        ("engaged", 0.0260, [Event("queued"), _SENT, Event("delivered", 3, 8), Event("clicked", 60, 5000,
-                                                                                      agent="human")]),
-        ("ignored", 0.0040, [Event("queued"), _SENT, Event("delivered", 3, 8), Event("clicked", 3.4, 8,
-                                                                                      agent="preview")]),
-        ("engaged", 0.0040, [Event("queued"), _SENT, Event("delivered", 3, 8), Event("replied", 120, 6000)]),
-        ("ignored", 0.0020, [Event("queued"), _SENT, Event("delivered", 3, 8), Event("unsubscribed", 100, 6000)]),
-        ("failed", 0.0120, _failed("invalid_number", "21211")),
-        ("failed", 0.0110, _failed("carrier_timeout", "30008")),
-        ("skipped", 0.0150, _skipped("quiet_hours")),
-        ("skipped", 0.0100, _skipped("unsubscribed")),
-    ],
-    "rcs": [
-        ("ignored", 0.3500, [_SENT, Event("delivered", 2, 10)]),
-        ("ignored", 0.5000, [_SENT, Event("delivered", 2, 10), Event("read", 60, 6000)]),
-        ("engaged", 0.0600, [_SENT, Event("delivered", 2, 10), Event("read", 60, 6000), Event("clicked", 75, 6100,
-                                                                                               agent="human")]),
-        ("failed", 0.0600, _failed("profile_unreachable", "404")),
-        ("skipped", 0.0300, _skipped("campaign_frequency_capped")),
-    ],
-    "whatsapp": [
-        ("ignored", 0.2200, [_SENT, Event("delivered", 2, 10)]),
-        ("engaged", 0.6400, [_SENT, Event("delivered", 2, 10), Event("read", 45, 5000)]),
-        ("engaged", 0.0400, [_SENT, Event("delivered", 2, 10), Event("read", 45, 5000),
-                             Event("clicked", 60, 5100, agent="human")]),
-        ("engaged", 0.0200, [_SENT, Event("delivered", 2, 10), Event("read", 45, 5000), Event("replied", 90, 5200)]),
-        ("ignored", 0.0020, [_SENT, Event("delivered", 2, 10), Event("unsubscribed", 90, 5200)]),
-        ("ignored", 0.0280, [_SENT]),
-        ("failed", 0.0200, _failed("invalid_number", "131026")),
-        ("failed", 0.0050, _failed("format_error", "132000")),
-        ("skipped", 0.0150, _skipped("campaign_dnd")),
-        ("skipped", 0.0100, _skipped("not_qualified")),
-    ],
-    "in_app": [
-        ("ignored", 0.1800, [_SENT]),
-        ("ignored", 0.3500, [_SENT, Event("impression", 30, 9000)]),
-        ("ignored", 0.2700, [_SENT, Event("impression", 30, 9000), Event("dismissed", 34, 9000)]),
-        ("engaged", 0.1000, [_SENT, Event("impression", 30, 9000), Event("clicked", 38, 9000, button="cta")]),
-        ("engaged", 0.0200, [_SENT, Event("impression", 30, 9000), Event("clicked", 38, 9000, button="cta"),
-                             Event("clicked", 41, 9000, button="more")]),
-        ("failed", 0.0100, _failed("render_error", "E_HTML")),
-        ("skipped", 0.0400, _skipped("campaign_day_limit")),
-        ("skipped", 0.0300, _skipped("not_qualified")),
-    ],
-    "app_inbox": [
-        ("ignored", 0.5200, [_SENT, Event("delivered", 1, 3, route="app_inbox")]),
-        ("ignored", 0.3800, [_SENT, Event("delivered", 1, 3, route="app_inbox"), Event("impression", 300, 20000)]),
-        ("engaged", 0.0700, [_SENT, Event("delivered", 1, 3, route="app_inbox"), Event("impression", 300, 20000),
-                             Event("clicked", 305, 20000, button="open")]),
-        ("failed", 0.0050, _failed("internal_error", "500")),
-        ("skipped", 0.0250, _skipped("campaign_total_limit")),
-    ],
-    "webhook": [
-        ("ignored", 0.9700, [Event("attempted"), Event("sent", 0.2, code="200"), Event("streamed", 0.3)]),
-        ("ignored", 0.0150, [*_failed("idle_timeout", "504"), Event("sent", 31, code="200", route="retry"),
-                             Event("streamed", 31.1)]),
-        ("failed", 0.0150, _failed("provider_error", "500")),
-    ],
-    "kakaotalk": [("ignored", 0.9, [_SENT, Event("delivered", 2, 5)]), ("failed", 0.1, _failed("dispatch_error", "1"))],
-}  # fmt: skip
-
-AGENTS = {
-    "human": "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Mobile Safari/537.36",
-    "proxy": "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)",
-    "scanner": "Mozilla/5.0 (compatible; BarracudaCentral; +https://www.barracudacentral.org/)",
-    "preview": "WhatsApp/2.25 A",
-}
-
-# event, chance per user and window of the period (windows of 10 days)
-BACKGROUND = [("app_open", 0.65), ("purchase", 0.05), ("Order Placed", 0.02), ("subscription_started", 0.004)]
-BACKGROUND_DRAWS = {"app_open": 2}

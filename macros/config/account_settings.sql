@@ -24,7 +24,7 @@
     {%- for name in setting_names() -%}
         {%- set value = settings[name] -%}
         {%- if value is none -%}{%- set literal = 'null' -%}
-        {%- elif name in ('bot_click_min_seconds', 'max_open_entry_seconds', 'campaign_conversion_seconds') -%}
+        {%- elif value is number -%}
             {%- set literal = value | string -%}
         {%- elif name == 'as_of' -%}
             {%- set literal = "'" ~ utc_text(value) ~ "'" -%}
@@ -36,8 +36,9 @@
 {% endmacro %}
 
 
-{# ISO 8601 text (or a YAML timestamp) as UTC text without a zone; raises ValueError text for anything else. #}
+{# ISO 8601 text (or a YAML timestamp) as UTC text without a zone; other text as it is, for check_config to refuse. #}
 {% macro utc_text(value) %}
+    {% if not is_instant_text(value) %}{% do return(value | string | replace("'", "''")) %}{% endif %}
     {% set parsed = modules.datetime.datetime.fromisoformat(value | string | replace('Z', '+00:00')) %}
     {% if parsed.tzinfo is not none %}
         {% set parsed = parsed.astimezone(modules.pytz.utc).replace(tzinfo=none) %}

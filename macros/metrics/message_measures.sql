@@ -1,10 +1,10 @@
 {#
     The message measures, defined once for every mart.
 
-    message_measure_ctes(dimensions, grouping_sets, where)
+    message_measure_ctes(dimensions, sets, where)
         CTEs ending in `message_measures`: one row per account_key and dimensions, with every base measure.
         dimensions      list of (name, expression over `messages`, i.e. fct_messages)
-        grouping_sets   list of lists of dimension names; a dimension left out of a set becomes 'ALL'
+        sets            list of lists of dimension names; a dimension left out of a set becomes 'ALL'
         where           optional filter over `messages`; control messages are always left out (R10)
     message_measure_columns(relation)
         base measures (0 where the group has no message) and every rate built on them.
@@ -79,7 +79,13 @@
 {% endmacro %}
 
 
-{% macro message_measure_ctes(dimensions, grouping_sets, where='true') -%}
+{% macro message_measure_ctes(dimensions, sets, where='true') -%}
+{%- set user_sets = [] -%}
+{%- set device_sets = [] -%}
+{%- for columns in sets -%}
+    {%- do user_sets.append(['account_key'] + columns + ['user_key']) -%}
+    {%- do device_sets.append(['account_key'] + columns) -%}
+{%- endfor -%}
 {%- set names = dimensions | map(attribute=0) | list -%}
 scoped_messages as (
     select
@@ -127,9 +133,7 @@ message_user_sums as (
         {% for name in engagement_columns() %}sum(user_{{ name }}) as user_{{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from message_user_rows
-    group by grouping sets (
-        {% for set in grouping_sets %}(account_key, {% for name in set %}{{ name }}, {% endfor %}user_key){{ ', ' if not loop.last }}{% endfor %}
-    )
+    group by {{ grouping_sets(user_sets) }}
 ),
 
 message_devices as (
@@ -139,9 +143,7 @@ message_devices as (
         {% endfor -%}
         count(distinct accepted_endpoint_id) as devices_accepted
     from scoped_messages
-    group by grouping sets (
-        {% for set in grouping_sets %}(account_key{% for name in set %}, {{ name }}{% endfor %}){{ ', ' if not loop.last }}{% endfor %}
-    )
+    group by {{ grouping_sets(device_sets) }}
 ),
 
 message_totals as (

@@ -4,7 +4,7 @@
     list_landing_files(folders)      [(path, size in bytes, modification time as UTC text)] at any depth, by path
     landing_damages(files)           {name of a file that must not be read: what is wrong with it}
     landing_groups(table, files)     files that one scan can read, with their columns:
-                                     [{'format', 'gzip', 'files', 'columns': [(name, type)], 'id'}]
+                                     [{'format', 'gzip', 'mixed', 'by_line', 'files', 'columns': [(name, type)], 'id'}]
                                      JSON lines have no common columns, theirs is an empty list
     landing_keys(group, limit)       names of the keys in the first `limit` lines of a JSON group (none = all lines)
 #}
@@ -90,7 +90,7 @@
     ).rows[0] %}
     {% if not head[0] %}{% do return('is no gzip file') %}{% endif %}
     {% do duckdb_drop_rejects('damage') %}
-    {% set lines = duckdb_line_scan([file], true, duckdb_store_rejects('damage_1')) %}
+    {% set lines = duckdb_line_scan([file], true, duckdb_store_rejects('damage_1') ~ ', header = false') %}
     {% set text = run_query("select count(*), coalesce(sum(strlen(line)), 0) from " ~ lines).rows[0] %}
     {# One or two bytes end a line, the last line may have no end, and a byte order mark is not part of the text. #}
     {% set rest = (head[1] - text[1]) % 4294967296 %}
@@ -117,7 +117,8 @@
         {% set key = (file['gzip'], head['mixed'], head['columns']) | string %}
         {% if key not in by_header %}
             {% do by_header.update({key: {
-                'format': 'csv', 'gzip': file['gzip'], 'mixed': head['mixed'], 'files': [], 'columns': head['columns']
+                'format': 'csv', 'gzip': file['gzip'], 'mixed': head['mixed'], 'by_line': false,
+                'files': [], 'columns': head['columns']
             }}) %}
         {% endif %}
         {% do by_header[key]['files'].append(file) %}
@@ -125,7 +126,7 @@
     {% do groups.extend(by_header.values()) %}
     {% for gzip in (false, true) %}
         {% set json = files | selectattr('format', 'equalto', 'json') | selectattr('gzip', 'equalto', gzip) | list %}
-        {% if json %}{% do groups.append({'format': 'json', 'gzip': gzip, 'files': json, 'columns': []}) %}{% endif %}
+        {% if json %}{% do groups.append({'format': 'json', 'gzip': gzip, 'by_line': false, 'files': json, 'columns': []}) %}{% endif %}
     {% endfor %}
     {% for group in groups %}{% do group.update({'id': table ~ '_' ~ loop.index}) %}{% endfor %}
     {% do return(groups) %}
@@ -144,7 +145,7 @@
         "select file_name, string_agg(concat_ws(' ', name, num_children, converted_type, duckdb_type), ',' order by name, duckdb_type) as schema"
         ~ " from parquet_schema(" ~ duckdb_paths(by_path) ~ ") group by file_name order by file_name"
     ).rows %}
-        {% set group = by_schema.setdefault(row[1], {'format': 'parquet', 'gzip': false, 'files': []}) %}
+        {% set group = by_schema.setdefault(row[1], {'format': 'parquet', 'gzip': false, 'by_line': false, 'files': []}) %}
         {% do group['files'].append(by_path[row[0]]) %}
     {% endfor %}
     {% for group in by_schema.values() %}
@@ -190,7 +191,7 @@
     Compressed files and those above 64 MiB are not looked at whole: the programs that write them write one line end.
 #}
 {% macro duckdb_csv_head_query(file) %}
-    {% set line = "(select line from " ~ duckdb_line_scan([file], file['gzip'], 'parallel = false, ignore_errors = true')
+    {% set line = "(select line from " ~ duckdb_line_scan([file], file['gzip'], 'header = false, parallel = false, ignore_errors = true')
         ~ " where trim(line) <> '' limit 1)" %}
     {% if file['gzip'] or file['size'] > 67108864 %}
         {% do return(
@@ -208,6 +209,52 @@
         ~ " regexp_replace(cast(content as varchar), '\\\\x22.*?\\\\x22', '', 'g') as bare"
         ~ " from read_blob([" ~ duckdb_path(file['path']) ~ "])) as body)"
     ) %}
+{% endmacro %}
+
+
+{#
+    Moves the CSV files in which the engine's parser would swallow lines, because quotes are open, to groups that are
+    read line by line. A file with an odd number of quotes has an open one; a file with such lines has open ones or
+    values of several lines, and only a trial tells.
+#}
+{% macro duckdb_split_open_quotes(groups) %}
+    {% set split = [] %}
+    {% for group in groups %}
+        {% set broken = duckdb_open_quote_files(group) if group['format'] == 'csv' else [] %}
+        {% set whole = group['files'] | rejectattr('path', 'in', broken) | list %}
+        {% if whole %}{% do split.append(dict(group, files=whole)) %}{% endif %}
+        {% if broken %}
+            {% do split.append(dict(
+                group, files=group['files'] | selectattr('path', 'in', broken) | list, by_line=true, id=group['id'] ~ '_0'
+            )) %}
+        {% endif %}
+    {% endfor %}
+    {% do return(split) %}
+{% endmacro %}
+
+
+{# Paths of the files of a CSV group in which a quote is left open. #}
+{% macro duckdb_open_quote_files(group) %}
+    {% set broken, suspects = [], [] %}
+    {% for row in run_query(
+        "select landing__file, sum(quotes) % 2 = 1 as is_odd from (select landing__file,"
+        ~ " strlen(line) - strlen(replace(line, '\"', '')) as quotes from "
+        ~ duckdb_line_scan(group['files'], group['gzip'], 'header = false, ignore_errors = true')
+        ~ ") group by landing__file having bool_or(quotes % 2 = 1)"
+    ).rows %}
+        {% do (broken if row['is_odd'] else suspects).append(row['landing__file']) %}
+    {% endfor %}
+    {# The lenient parser of mixed line ends reports no swallowed lines. #}
+    {% if suspects and not group['mixed'] %}
+        {% do duckdb_drop_rejects('trial') %}
+        {% set files = group['files'] | selectattr('path', 'in', suspects) | list %}
+        {% do run_query("select count(*) from " ~ duckdb_scan(dict(group, files=files, id='trial_1'))) %}
+        {% do broken.extend(run_query(
+            "select distinct file_path from (" ~ duckdb_malformed_lines(['landing_rejects_trial_1'])
+            ~ ") where regexp_matches(rtrim(csv_line, e'\\r\\n'), '[\\r\\n]')"
+        ).columns[0].values()) %}
+    {% endif %}
+    {% do return(broken) %}
 {% endmacro %}
 
 
@@ -233,8 +280,9 @@
             ~ ", union_by_name = true, hive_partitioning = false, filename = 'landing__file')"
         ) %}
     {% endif %}
-    {% if group['format'] == 'json' %}
-        {% do return(duckdb_line_scan(group['files'], group['gzip'], duckdb_store_rejects(group['id']))) %}
+    {% if group['format'] == 'json' or group['by_line'] %}
+        {% set header = ', header = ' ~ (group['format'] == 'csv') | lower %}
+        {% do return(duckdb_line_scan(group['files'], group['gzip'], duckdb_store_rejects(group['id']) ~ header)) %}
     {% endif %}
     {% set columns = [] %}
     {% for name, type in group['columns'] %}{% do columns.append(sql_text(name) ~ ": 'VARCHAR'") %}{% endfor %}
@@ -251,7 +299,7 @@
 {% macro duckdb_line_scan(files, gzip, options) %}
     {# A unit separator cannot occur inside valid JSON or a header, so no line is split. #}
     {% do return(
-        "read_csv(" ~ duckdb_paths(files | map(attribute='path')) ~ ", auto_detect = false, header = false, "
+        "read_csv(" ~ duckdb_paths(files | map(attribute='path')) ~ ", auto_detect = false, "
         ~ "columns = {'line': 'VARCHAR'}, delim = chr(31), quote = '', escape = '', strict_mode = false, "
         ~ duckdb_text_options(gzip) ~ ", " ~ options ~ ")"
     ) %}
@@ -284,7 +332,7 @@
 {% endmacro %}
 
 {% macro duckdb__landing_keys(group, limit=none) %}
-    {% set lines = duckdb_line_scan(group['files'], group['gzip'], "ignore_errors = true") %}
+    {% set lines = duckdb_line_scan(group['files'], group['gzip'], "header = false, ignore_errors = true") %}
     {% do return(run_query(
         "select distinct unnest(json_keys(line)) as key from (select line from " ~ lines
         ~ " where json_valid(line) and starts_with(ltrim(line), '{')" ~ (" limit " ~ limit if limit else "") ~ ") order by key"

@@ -14,6 +14,7 @@
 {% macro duckdb__landing_select(table, groups) -%}
 {#- Another run of the same process may have left its rejects on this connection. -#}
 {%- do duckdb_drop_rejects(table) -%}
+{%- set groups = duckdb_split_open_quotes(groups) -%}
 with {% for group in groups -%}
 {{ duckdb_landing_files_cte(group['files'], 'files_' ~ loop.index) }},
 
@@ -35,7 +36,7 @@ checked_{{ loop.index }} as (
 {% endfor -%}
 {% for group in groups -%}
 {{ 'union all' if not loop.first }}
-{{ duckdb_landing_final(table, 'checked_' ~ loop.index) }}
+{{ duckdb_landing_final(table, group, 'checked_' ~ loop.index) }}
 {% endfor -%}
 {%- endmacro %}
 
@@ -58,26 +59,41 @@ checked_{{ loop.index }} as (
         {%- for name, type, rule in landing_raw_columns(table) %}
         {{ duckdb_raw_value(name, type, group) }} as raw__{{ name }},
         {%- endfor %}
-        {%- if group['format'] == 'json' %}
-        landed.is_object as landing__is_row,
-        landed.line as landing__row
-        {%- else %}
+        {%- if is_read_by_line(group) %}
+        landed.is_row as landing__is_row,
+        landed.line as landing__line{{ ',' if group['format'] == 'csv' }}
+        {%- endif %}
+        {%- if group['format'] != 'json' %}
         struct_pack(
             {%- for name, type in group['columns'] %}
-            {{ adapter.quote(name | replace('"', '""')) }} := landed.{{ adapter.quote(name | replace('"', '""')) }}{{ ',' if not loop.last }}
+            {{ adapter.quote(name | replace('"', '""')) }} := {{ duckdb_landed_column(group, loop.index) }}{{ ',' if not loop.last }}
             {%- endfor %}
         ) as landing__row
         {%- endif %}
     {%- if group['format'] == 'json' %}
     from (
         select
-            landing__file,
-            line,
-            json_valid(line) and starts_with(ltrim(line), '{') as is_object,
+            *,
             json_transform(
-                case when json_valid(line) and starts_with(ltrim(line), '{') then line end,
+                case when is_row then line end,
                 '{ {%- for name, type, rule in landing_raw_columns(table) %}"{{ name }}": "VARCHAR"{{ ', ' if not loop.last }}{% endfor -%} }'
             ) as object
+        from (
+            select
+                *,
+                json_valid(line) and starts_with(ltrim(line, e' \t'), '{') as is_row
+            from {{ duckdb_scan(group) }}{{ duckdb_row_filter(group) }}
+        )
+    ) as landed
+    {%- elif group['by_line'] %}
+    from (
+        select
+            *,
+            regexp_full_match(line, '({{ duckdb_csv_cell() }})(,({{ duckdb_csv_cell() }})){ {{- group['columns'] | length - 1 -}} }') as is_row,
+            list_transform(
+                regexp_extract_all(line, '(?:^|,)({{ duckdb_csv_cell() }})', 1),
+                lambda cell: case when starts_with(cell, '"') then replace(cell[2:-2], '""', '"') else cell end
+            ) as cells
         from {{ duckdb_scan(group) }}{{ duckdb_row_filter(group) }}
     ) as landed
     {%- else %}
@@ -88,36 +104,49 @@ checked_{{ loop.index }} as (
 {%- endmacro %}
 
 
+{# Pattern of a CSV cell on one line: quoted, or without a quote at its start. #}
+{% macro duckdb_csv_cell() %}{% do return('"(?:[^"]|"")*"|[^",][^,]*|') %}{% endmacro %}
+
+
+{# SQL of the n-th column of a scanned group. #}
+{% macro duckdb_landed_column(group, position) %}
+    {% if group['by_line'] %}{% do return('case when landed.is_row then landed.cells[' ~ position ~ '] end') %}{% endif %}
+    {% do return('landed.' ~ adapter.quote(group['columns'][position - 1][0] | replace('"', '""'))) %}
+{% endmacro %}
+
+
 {# A raw column with empty text as null; ids and non-text values lose surrounding white space. #}
 {% macro duckdb_raw_value(name, type, group) -%}
     {%- if group['format'] == 'json' -%}
         {%- set value, source = 'landed.object.' ~ name, 'VARCHAR' -%}
     {%- else -%}
-        {%- set found = duckdb_group_column(name, group) -%}
-        {%- if not found -%}{{- return('cast(null as string)') -}}{%- endif -%}
-        {%- set value, source = 'landed.' ~ adapter.quote(found[0] | replace('"', '""')), found[1] -%}
+        {%- set position = duckdb_column_position(name, group) -%}
+        {%- if not position -%}{{- return('cast(null as string)') -}}{%- endif -%}
+        {%- set value, source = duckdb_landed_column(group, position), group['columns'][position - 1][1] -%}
     {%- endif -%}
     {%- if source != 'VARCHAR' -%}{{- return(value) -}}{%- endif -%}
     {%- set is_text = type == 'string' and not name.endswith('_id') and name not in ('source_system', 'source_account') -%}
     {%- if is_text -%}{{- return("nullif(" ~ value ~ ", '')") -}}{%- endif -%}
+    {%- if type == 'json' -%}{%- set value = 'nullif(' ~ value ~ ", 'null')" -%}{%- endif -%}
     {#- Only the text formats carry stray tabs and line ends; the plain trim is the faster one. -#}
     {%- set trimmed = 'trim(' ~ value ~ ')' if group['format'] == 'parquet' else "trim(" ~ value ~ ", e' \\t\\r\\n')" -%}
     {{- return("nullif(" ~ trimmed ~ ", '')") -}}
 {%- endmacro %}
 
 
-{# (name, type) of the column of a group that holds a contract column, none without one. #}
-{% macro duckdb_group_column(name, group) %}
-    {% for column, type in group['columns'] if column.lower() == name %}{% do return((column, type)) %}{% endfor %}
+{# Position of a contract column in a group, counted from 1; none without it. #}
+{% macro duckdb_column_position(name, group) %}
+    {% for column, type in group['columns'] if column.lower() == name %}
+        {% do return(group['columns'].index((column, type)) + 1) %}
+    {% endfor %}
     {% do return(none) %}
 {% endmacro %}
 
 
 {# Type of a raw__ column in the scan of a group. #}
 {% macro duckdb_source_type(name, group) %}
-    {% if group['format'] == 'json' %}{% do return('VARCHAR') %}{% endif %}
-    {% set found = duckdb_group_column(name, group) %}
-    {% do return(found[1] if found else 'VARCHAR') %}
+    {% set position = duckdb_column_position(name, group) %}
+    {% do return(group['columns'][position - 1][1] if position else 'VARCHAR') %}
 {% endmacro %}
 
 
@@ -155,15 +184,27 @@ checked_{{ loop.index }} as (
         {%- endif -%}
     {%- endfor -%}
     {%- set cases = missing + invalid + out_of_range + negative -%}
-    {%- if group['format'] == 'json' -%}{%- set cases = ["when not landing__is_row then 'malformed_row'"] + cases -%}{%- endif -%}
+    {%- if is_read_by_line(group) -%}{%- set cases = ["when not landing__is_row then 'malformed_row'"] + cases -%}{%- endif -%}
     case
             {{ cases | join('\n            ') }}
         end
 {%- endmacro %}
 
 
+{# The original row of a group as JSON: an object, or the text of a line that is no row. #}
+{% macro duckdb_rejected_row(group) %}
+    {% set row = 'landing__line' if group['format'] == 'json' else 'cast(to_json(landing__row) as varchar)' %}
+    {% if not is_read_by_line(group) %}{% do return(row) %}{% endif %}
+    {% do return('case when landing__is_row then ' ~ row ~ ' else cast(to_json(landing__line) as varchar) end') %}
+{% endmacro %}
+
+
+{# True for a group whose scan yields lines: JSON, and CSV with open quotes. #}
+{% macro is_read_by_line(group) %}{% do return(group['format'] == 'json' or group['by_line']) %}{% endmacro %}
+
+
 {# The staged columns of a group, with the defaults of the envelope. #}
-{% macro duckdb_landing_final(table, relation) -%}
+{% macro duckdb_landing_final(table, group, relation) -%}
 select
     {{ landing_system() }} || '/' || {{ landing_account() }} as account_key,
     {%- for name, type, rule in landing_raw_columns(table) %}
@@ -171,7 +212,7 @@ select
     {%- endfor %}
     landing__name as source_file,
     reject_reason,
-    case when reject_reason is not null then cast(to_json(landing__row) as varchar) end as rejected_row
+    case when reject_reason is not null then {{ duckdb_rejected_row(group) }} end as rejected_row
 from {{ relation }}
 {%- endmacro %}
 
@@ -197,7 +238,8 @@ from {{ relation }}
             {%- do parts.append("coalesce(" ~ column ~ ", '')") -%}
         {%- endfor -%}
         {%- do parts.append("coalesce(cast(epoch_us(occurred_at) as varchar), '')") -%}
-        {{- return("coalesce(event_id, source_record_id, 'hash:' || md5(" ~ (parts | join(" || chr(31) || ")) ~ "))") -}}
+        {%- set hash = "'hash:' || md5(" ~ (parts | join(" || chr(31) || ")) ~ ")" -%}
+        {{- return("coalesce(event_id, source_record_id, case when reject_reason is null then " ~ hash ~ " end)") -}}
     {%- else -%}{{- return(name) -}}
     {%- endif -%}
 {%- endmacro %}
@@ -247,7 +289,7 @@ from {{ relation }}
 {% macro duckdb_rejects(id) %}
     {% do return(run_query(
         "select table_name from duckdb_tables() where temporary and regexp_full_match(table_name, 'landing_rejects_" ~ id
-        ~ "_[0-9]+') order by table_name"
+        ~ "_[0-9_]+') order by table_name"
     ).columns[0].values()) %}
 {% endmacro %}
 
@@ -283,7 +325,7 @@ from {{ relation }}
     {% set id = 'count_' ~ table %}
     {% do duckdb_drop_rejects(id) %}
     {% set queries = ['select 0 as row_count'] %}
-    {% for group in landing_groups(id, readable_landing_files(table)) %}
+    {% for group in duckdb_split_open_quotes(landing_groups(id, readable_landing_files(table))) %}
         {% if group['format'] == 'parquet' %}
             {% do queries.append(
                 "select sum(num_rows) from parquet_file_metadata("
@@ -305,5 +347,5 @@ from {{ relation }}
 
 {# Lines of white space are no rows. #}
 {% macro duckdb_row_filter(group) %}
-    {% do return(" where trim(line, e' \\t\\r\\n') <> ''" if group['format'] == 'json' else '') %}
+    {% do return(" where trim(line, e' \\t\\r\\n') <> ''" if is_read_by_line(group) else '') %}
 {% endmacro %}

@@ -5,31 +5,20 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from orchestration.build import DbtResult, run_dbt
 
-STAGING = ["run", "--select", "path:models/staging/contract"]
-
 
 @dataclass
 class Landing:
-    """A landing folder and the place of the warehouse that dbt builds from it."""
+    """A landing folder, and the folder where dbt works on it."""
 
-    folder: Path
-    target_path: Path
-
-    @property
-    def root(self) -> Path:
-        """The folder dbt reads as landing root."""
-        return self.folder / "landing"
-
-    @property
-    def warehouse(self) -> Path:
-        """The DuckDB file dbt writes."""
-        return self.folder / "warehouse.duckdb"
+    root: Path
+    work: Path
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Write one file below the landing root, compressed when its name ends with .gz."""
@@ -39,24 +28,30 @@ class Landing:
         path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
         return path
 
-    def dbt(self, arguments: list[str], variables: dict | None = None, warehouse: str = "warehouse") -> DbtResult:
+    def warehouse(self, name: str = "scratch") -> Path:
+        """A DuckDB file of the test session."""
+        return self.work / f"{name}.duckdb"
+
+    def dbt(self, arguments: list[str], warehouse: str = "scratch") -> DbtResult:
         """Run one dbt command over this landing folder."""
         return run_dbt(
             arguments,
             landing=self.root,
-            warehouse=self.folder / f"{warehouse}.duckdb",
-            variables=variables,
-            target_path=self.target_path,
-            log_path=self.folder / "logs",
+            warehouse=self.warehouse(warehouse),
+            # The same for every test, like the scratch warehouse: a change would make dbt read the project anew.
+            variables={"default_source_account": "main"},
+            target_path=self.work / "target",
+            log_path=self.work / "logs",
         )
 
-    def stage(self, variables: dict | None = None) -> DbtResult:
+    def stage(self, warehouse: str = "scratch") -> DbtResult:
         """Build the staged contract tables."""
-        return self.dbt(STAGING, variables)
+        return self.dbt(["run", "--select", "path:models/staging/contract"], warehouse)
 
 
 @pytest.fixture(scope="session")
 def new_landing(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Landing]:
-    """Makes empty landing folders; all share one dbt target folder, so that dbt reads the project once."""
-    target_path = tmp_path_factory.mktemp("dbt_target")
-    return lambda: Landing(tmp_path_factory.mktemp("landing"), target_path)
+    """Makes landing folders that do not exist yet; dbt works on all of them in one place."""
+    work = tmp_path_factory.mktemp("dbt")
+    numbers = count()
+    return lambda: Landing(work / f"landing_{next(numbers)}", work)

@@ -323,6 +323,14 @@ def test_file_that_is_no_warehouse_is_left_alone(workspace: Workspace, capsys: p
     assert workspace.warehouse.read_bytes() == before
 
 
+def test_warehouse_that_cannot_be_written_is_a_sentence(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    assert run_here(Workspace(workspace.landing, tmp_path / "file" / "journeys.duckdb")) == 2
+    assert f"The folder {tmp_path / 'file'} cannot be written" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("text", ["{as_of}", "[1]", '"text"'])
 def test_variables_must_be_a_json_object(text: str, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as stop:

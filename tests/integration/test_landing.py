@@ -133,7 +133,13 @@ NASTY_TEXTS = [
     'say "hi"', "two\nlines", "crlf\r\nlines", "a,b", "'); drop table x; --", "😀 Zoé \u202e", "\\", "{{ 1 }}", "NULL",
     "null", " padded ", "#no comment", "C:\\temp", "100%", "a\tb", "x" * 3 * MIB,
 ]  # fmt: skip
-ODD_NAMES = ["odd 'na\"me [1] ü😀 {a,b}.csv", "odd 'na\"me 1 ü😀 {a,b}.csv", "deep/er/still/x.csv", "star*.csv", "wh?t.csv"]
+ODD_NAMES = [
+    "odd 'na\"me [1] ü😀 {a,b}.csv",
+    "odd 'na\"me 1 ü😀 {a,b}.csv",
+    "deep/er/still/x.csv",
+    "star*.csv",
+    "wh?t.csv",
+]
 HIDDEN_NAMES = ["_tmp.csv", ".hidden.csv", "_delta_log/x.csv", ".staging/deep/x.csv", "_SUCCESS"]
 
 
@@ -182,33 +188,53 @@ def write_good_and_bad_files(landing: Landing) -> None:
         ROW.format("good-3").encode(),
     ]
     landing.write(events + "malformed.csv", ENTRY_HEADER.encode() + b"".join(malformed))
-    landing.write(events + "open_quote.csv", ENTRY_HEADER + ROW.format("o1") + 'o2,x,j,"u,2026-05-01\no3,x,j,u,2026-05-01\n')
+    for name, last in {
+        "open_quote.csv": "",
+        "open_quotes.csv": 'o5,x,j,"u,2026-05-01\n',
+        "open_quote.csv.gz": "",
+    }.items():
+        landing.write(
+            events + name,
+            ENTRY_HEADER
+            + ROW.format("o1")
+            + 'o2,x,j,"u,2026-05-01\no3,x,"j ""1"", a",u 5",2026-05-01\no4,x,j,u,soon\n'
+            + last,
+        )
     landing.write(
         events + "malformed.jsonl",
         b'{"event_id":"good","event_type":"x","journey_id":"j","user_id":"u","occurred_at":"2026-05-01"}\r\n'
-        b"not json\n\n[1]\n\"text\"\n{\"event_id\":\n{\"event_id\":\"\xff\"}\n",
+        b'not json\n\n[1]\n"text"\n{"event_id":\n{"event_id":"\xff"}\n',
     )
     landing.write(
         events + "mixed_line_ends.csv",
-        ENTRY_HEADER + ROW.format("m1").replace("\n", "\r\n") + ROW.format("m2") + 'm3,x,j,"a\r\nb",2026-05-01\r\n' + ROW.format("m4"),
+        ENTRY_HEADER
+        + ROW.format("m1").replace("\n", "\r\n")
+        + ROW.format("m2")
+        + 'm3,x,j,"a\r\nb",2026-05-01\r\n'
+        + ROW.format("m4"),
     )
     landing.write(
-        events + "crlf.csv", "\ufeff" + (ENTRY_HEADER + ROW.format("c1") + ROW.format("c2")).replace("\n", "\r\n")
+        events + "crlf.csv",
+        "\ufeff" + (ENTRY_HEADER + ROW.format("c1") + ROW.format("c2")).replace("\n", "\r\n"),
     )
-    landing.write(events + "bom.jsonl", "\ufeff" + '{"event_id":"j1","event_type":"x","journey_id":"j","user_id":"u","occurred_at":"2026-05-01"}')
+    landing.write(
+        events + "bom.jsonl",
+        "\ufeff"
+        + '{"event_id":"j1","event_type":"x","journey_id":"j","user_id":"u","occurred_at":"2026-05-01"}',
+    )
     landing.write(
         events + "upper_case_header.csv",
         '"EVENT_ID","Event_Type",journey_id,user_id,occurred_at,,"extra, ""col""",extra\n'
         + "u1,x,j,u,2026-05-01,,1,2\nu2,x,j,u,never,,1,2\n",
     )
     for name in ODD_NAMES + HIDDEN_NAMES:
-        landing.write(events + name, ENTRY_HEADER + ROW.format(f"id of {name}".replace('"', "")))
+        landing.write(events + name, ENTRY_HEADER + ROW.format(quoted(f"id of {name}")))
     for name in ("twice.csv", "load_date=2026-05-03/twice_again.csv"):
         landing.write(events + name, ENTRY_HEADER + ROW.format("same-1") + ROW.format("same-2"))
     landing.write(
         events + "ids.csv",
         "event_id,source_record_id,event_type,journey_id,user_id,node_id,occurred_at\n"
-        ' e 1 ,rec-1,x,j,\tada ,,2026-05-01\n,rec-2,x,j,ada,,2026-05-01\n,,x,j,ada,,2026-05-01\n'
+        " e 1 ,rec-1,x,j,\tada ,,2026-05-01\n,rec-2,x,j,ada,,2026-05-01\n,,x,j,ada,,2026-05-01\n"
         ",,x,j,ada,n,2026-05-01\n,,x,j,ada,,2026-05-01T00:00:00Z\n",
     )
 
@@ -240,7 +266,9 @@ def write_good_and_bad_files(landing: Landing) -> None:
         "drift_1": "'s1' as event_id, 'ada' as user_id, timestamp '2026-05-01 10:00:00' as occurred_at, 1 as value",
         "drift_2": "'s2' as event_id, 5 as user_id, '2026-05-01T12:00:00+02:00' as occurred_at, 2.5 as session_id",
     }.items():
-        duckdb.sql(f"copy (select {columns}, 'buy' as event_name) to '{landing.root}/user_events/{name}.parquet'")
+        duckdb.sql(
+            f"copy (select {columns}, 'buy' as event_name) to '{landing.root}/user_events/{name}.parquet'"
+        )
 
     landing.write(
         "goals/goals.csv",
@@ -263,7 +291,10 @@ def write_good_and_bad_files(landing: Landing) -> None:
     )
     landing.write(
         "journeys/names.jsonl",
-        "".join(json.dumps({"journey_id": f"j{i}", "journey_name": text}) + "\n" for i, text in enumerate(NASTY_TEXTS)),
+        "".join(
+            json.dumps({"journey_id": f"j{i}", "journey_name": text}) + "\n"
+            for i, text in enumerate(NASTY_TEXTS)
+        ),
     )
 
     defaults = landing.write("users/defaults.csv", "user_id\nada\n")
@@ -285,22 +316,25 @@ def landing(new_landing: Callable[[], Landing]) -> Landing:
     """A landing folder with every good and bad input, staged once."""
     landing = new_landing()
     write_good_and_bad_files(landing)
-    landing.stage({"default_source_account": "main"}).raise_for_error()
+    landing.stage("staged").raise_for_error()
     return landing
 
 
 @pytest.fixture(scope="session")
 def staged(landing: Landing) -> Iterator[duckdb.DuckDBPyConnection]:
     """The warehouse with the staged tables."""
-    with duckdb.connect(str(landing.warehouse), read_only=True) as connection:
+    with duckdb.connect(str(landing.warehouse("staged")), read_only=True) as connection:
         connection.execute("set schema = 'staging'")
         yield connection
 
 
-def rows(staged: duckdb.DuckDBPyConnection, table: str, columns: str, file: str, order: str = "1") -> list[tuple]:
+def rows(
+    staged: duckdb.DuckDBPyConnection, table: str, columns: str, file: str, order: str = "1"
+) -> list[tuple]:
     """Rows staged from one file of a table, without its extension when that says enough."""
     return staged.execute(
-        f"select {columns} from stg_contract__{table} where source_file like '%/' || ? order by {order}", [file]
+        f"select {columns} from stg_contract__{table} where source_file like '%/' || ? order by {order}",
+        [file],
     ).fetchall()
 
 
@@ -336,15 +370,21 @@ def test_a_value_is_converted_or_rejects_its_row(
 
 
 def test_the_same_rows_are_staged_alike_from_every_format(staged: duckdb.DuckDBPyConnection) -> None:
-    columns = "event_id, event_name, user_id, occurred_at, value, properties, is_test, received_at, reject_reason"
+    columns = (
+        "event_id, event_name, user_id, occurred_at, value, properties, is_test, received_at, reject_reason"
+    )
     wanted = [
         ("f1", "buy", 'O\'Hara, "Zoé" 😀', AT_TEN, Decimal("12.5"), '{"sku":"a","n":[1,2]}', False, datetime(2026, 5, 2), None),
         ("f2", "buy", "7", datetime(2026, 5, 1, 10, 0, 0, 123456), None, None, True, datetime(2026, 5, 2), None),
     ]  # fmt: skip
-    assert {file: rows(staged, "user_events", columns, file) for file in FORMAT_FILES} == dict.fromkeys(FORMAT_FILES, wanted)
+    assert {file: rows(staged, "user_events", columns, file) for file in FORMAT_FILES} == dict.fromkeys(
+        FORMAT_FILES, wanted
+    )
 
 
-def test_columns_of_another_type_are_converted_or_reject_their_rows(staged: duckdb.DuckDBPyConnection) -> None:
+def test_columns_of_another_type_are_converted_or_reject_their_rows(
+    staged: duckdb.DuckDBPyConnection,
+) -> None:
     columns = "event_id, user_id, order_id, properties, is_test, reject_reason, rejected_row"
     first = rows(staged, "user_events", columns, "wrong_types.parquet")[0]
     assert first[:6] == ("w0", "0", "[0]", '{"a":0}', True, "invalid_occurred_at")
@@ -359,7 +399,9 @@ def test_columns_that_change_type_between_files_are_converted(staged: duckdb.Duc
     ]
 
 
-def test_a_row_without_a_required_value_is_rejected_with_the_first_reason(staged: duckdb.DuckDBPyConnection) -> None:
+def test_a_row_without_a_required_value_is_rejected_with_the_first_reason(
+    staged: duckdb.DuckDBPyConnection,
+) -> None:
     assert rows(staged, "journey_events", "event_id, reject_reason", "required.csv") == [
         ("r1", "missing_event_type"),
         ("r2", "missing_journey_id"),
@@ -370,7 +412,9 @@ def test_a_row_without_a_required_value_is_rejected_with_the_first_reason(staged
     ]
 
 
-def test_a_rejected_row_keeps_every_original_column_and_a_good_row_none(staged: duckdb.DuckDBPyConnection) -> None:
+def test_a_rejected_row_keeps_every_original_column_and_a_good_row_none(
+    staged: duckdb.DuckDBPyConnection,
+) -> None:
     good, bad = rows(staged, "journey_events", "event_id, rejected_row", "upper_case_header.csv")
     assert good == ("u1", None)
     assert json.loads(bad[1]) == {
@@ -388,34 +432,63 @@ def test_json_that_does_not_parse_is_an_invalid_value(staged: duckdb.DuckDBPyCon
 
 
 def test_an_unknown_event_type_is_kept(staged: duckdb.DuckDBPyConnection) -> None:
-    assert rows(staged, "journey_events", "event_type, reject_reason", "unknown_types.csv") == [("rocket_launched", None)]
+    assert rows(staged, "journey_events", "event_type, reject_reason", "unknown_types.csv") == [
+        ("rocket_launched", None)
+    ]
 
 
 @pytest.mark.parametrize(
     "file",
-    ["empty.csv", "empty.parquet", "empty.csv.gz", "header_only.csv", "header_without_line_end.csv", "blank.csv", "blank.json"],
+    [
+        "empty.csv",
+        "empty.parquet",
+        "empty.csv.gz",
+        "header_only.csv",
+        "header_without_line_end.csv",
+        "blank.csv",
+        "blank.json",
+    ],
 )
 def test_a_file_without_rows_stages_nothing(staged: duckdb.DuckDBPyConnection, file: str) -> None:
     assert rows(staged, "journey_events", "event_id", file) == []
 
 
 def test_malformed_csv_lines_are_kept_and_stop_nothing(staged: duckdb.DuckDBPyConnection) -> None:
-    found = rows(staged, "journey_events", "event_id, reject_reason, left(rejected_row, 9), account_key", "malformed.csv")
+    found = rows(
+        staged,
+        "journey_events",
+        "event_id, reject_reason, left(rejected_row, 9), account_key",
+        "malformed.csv",
+    )
     assert sorted(found, key=str) == sorted(
         [(f"good-{number}", None, None, "custom/main") for number in (1, 2, 3)]
         + [
             (None, "malformed_row", line, "custom/main")
-            for line in ('"long,x,j', '"short,x,', '"quote,\\"', '"utf8,x,j', '"twin,x"', '"twin,x"', '"huge,x,j')
+            for line in (
+                '"long,x,j',
+                '"short,x,',
+                '"quote,\\"',
+                '"utf8,x,j',
+                '"twin,x"',
+                '"twin,x"',
+                '"huge,x,j',
+            )
         ],
         key=str,
     )
 
 
-def test_the_lines_after_an_open_quote_are_kept(staged: duckdb.DuckDBPyConnection) -> None:
-    good, bad = rows(staged, "journey_events", "event_id, reject_reason, rejected_row", "open_quote.csv")
-    assert good == ("o1", None, None)
-    assert bad[1] == "malformed_row"
-    assert "o3,x,j,u,2026-05-01" in bad[2]
+@pytest.mark.parametrize("file", ["open_quote.csv", "open_quotes.csv", "open_quote.csv.gz"])
+def test_an_open_quote_costs_no_line_but_its_own(staged: duckdb.DuckDBPyConnection, file: str) -> None:
+    found = rows(staged, "journey_events", "event_id, journey_id, user_id, reject_reason, rejected_row", file)
+    good, odd, late, *malformed = sorted(found, key=lambda row: row[0] or "z")
+    assert good == ("o1", "welcome", "ada", None, None)
+    assert odd == ("o3", 'j "1", a', 'u 5"', None, None)
+    assert late[:4] == ("o4", "j", "u", "invalid_occurred_at")
+    assert json.loads(late[4])["occurred_at"] == "soon"
+    lines = [f'"{name},x,j,\\"u,2026-05-01"' for name in ("o2", "o5")]
+    assert malformed == [(None, None, None, "malformed_row", line) for line in lines[: len(malformed)]]
+    assert len(malformed) == (2 if file == "open_quotes.csv" else 1)
 
 
 def test_malformed_json_lines_are_kept_and_stop_nothing(staged: duckdb.DuckDBPyConnection) -> None:
@@ -431,7 +504,10 @@ def test_malformed_json_lines_are_kept_and_stop_nothing(staged: duckdb.DuckDBPyC
 
 
 def test_line_ends_and_byte_order_marks_do_not_matter(staged: duckdb.DuckDBPyConnection) -> None:
-    assert rows(staged, "journey_events", "event_id, reject_reason", "crlf.csv") == [("c1", None), ("c2", None)]
+    assert rows(staged, "journey_events", "event_id, reject_reason", "crlf.csv") == [
+        ("c1", None),
+        ("c2", None),
+    ]
     assert rows(staged, "journey_events", "event_id, reject_reason", "bom.jsonl") == [("j1", None)]
     assert rows(staged, "journey_events", "event_id, user_id, reject_reason", "mixed_line_ends.csv") == [
         ("m1", "ada", None),
@@ -447,11 +523,13 @@ def test_any_text_is_staged_unchanged(staged: duckdb.DuckDBPyConnection, file: s
     assert found == {f"j{number}": text for number, text in enumerate(NASTY_TEXTS)}
 
 
-def test_files_of_any_name_and_depth_are_read_once_and_hidden_ones_not(staged: duckdb.DuckDBPyConnection) -> None:
+def test_files_of_any_name_and_depth_are_read_once_and_hidden_ones_not(
+    staged: duckdb.DuckDBPyConnection,
+) -> None:
     found = staged.execute(
         "select source_file, event_id from stg_contract__journey_events where event_id like 'id of %' order by 1"
     ).fetchall()
-    assert found == sorted((f"journey_events/{name}", f"id of {name}".replace('"', "")) for name in ODD_NAMES)
+    assert found == sorted((f"journey_events/{name}", f"id of {name}") for name in ODD_NAMES)
 
 
 def test_a_file_delivered_twice_is_staged_twice_with_the_same_ids(staged: duckdb.DuckDBPyConnection) -> None:
@@ -463,8 +541,16 @@ def test_a_file_delivered_twice_is_staged_twice_with_the_same_ids(staged: duckdb
     ]
 
 
-def test_an_event_without_id_gets_that_of_its_record_or_its_content(staged: duckdb.DuckDBPyConnection) -> None:
-    found = rows(staged, "journey_events", "event_id, user_id, node_id", "ids.csv", order="source_record_id nulls last, node_id, 1")
+def test_an_event_without_id_gets_that_of_its_record_or_its_content(
+    staged: duckdb.DuckDBPyConnection,
+) -> None:
+    found = rows(
+        staged,
+        "journey_events",
+        "event_id, user_id, node_id",
+        "ids.csv",
+        order="source_record_id nulls last, node_id, 1",
+    )
     assert [event_id for event_id, _, _ in found[:2]] == ["e 1", "rec-2"]
     assert {user_id for _, user_id, _ in found} == {"ada"}
     with_node, without_node, same_without_node = (event_id for event_id, _, _ in found[2:])
@@ -492,7 +578,9 @@ def test_the_envelope_is_filled_in_where_a_file_lacks_it(staged: duckdb.DuckDBPy
         (*ours, no_day, modified, modified, "1.0", None, None)
     ]
     epoch = datetime(1970, 1, 1)
-    assert rows(staged, "users", columns, "old.csv") == [(*ours, "users/old.csv", epoch, epoch, "1.0", None, None)]
+    assert rows(staged, "users", columns, "old.csv") == [
+        (*ours, "users/old.csv", epoch, epoch, "1.0", None, None)
+    ]
     given = ("braze/shop", "braze", "shop", "r1", "b7", epoch, datetime(2026, 5, 2), "2.0", "raw text", None)
     assert rows(staged, "users", f"user_id, {columns}", "given.csv")[0][1:] == given
     assert outcomes(staged, "users", "user_id", "null", "given.csv") == {
@@ -522,7 +610,12 @@ def test_a_table_without_files_is_empty_and_typed(staged: duckdb.DuckDBPyConnect
 
 
 def test_every_staged_row_has_its_account_and_file(staged: duckdb.DuckDBPyConnection) -> None:
-    tables = [name for (name,) in staged.execute("select table_name from duckdb_tables() where schema_name = 'staging'").fetchall()]
+    tables = [
+        name
+        for (name,) in staged.execute(
+            "select table_name from duckdb_tables() where schema_name = 'staging'"
+        ).fetchall()
+    ]
     assert len(tables) == 16
     for table in tables:
         lost = f"select count(*) from {table} where account_key is null or source_file is null or received_at is null"
@@ -531,35 +624,46 @@ def test_every_staged_row_has_its_account_and_file(staged: duckdb.DuckDBPyConnec
         assert staged.execute(unexplained).fetchone() == (0,), table
 
 
-def test_the_files_hold_as_many_rows_as_were_staged(landing: Landing, staged: duckdb.DuckDBPyConnection) -> None:
+def test_the_files_hold_as_many_rows_as_were_staged(
+    landing: Landing, staged: duckdb.DuckDBPyConnection
+) -> None:
     tables = ["journey_events", "user_events", "goals", "journeys", "users", "message_events"]
-    query = " union all ".join(f"select '{table}' as name, {{{{ landing_row_count('{table}') }}}} as row_count" for table in tables)
-    shown = landing.dbt(["show", "--inline", query, "--output", "json", "--limit", "-1"], warehouse="empty").raise_for_error()
+    query = " union all ".join(
+        f"select '{table}' as name, {{{{ landing_row_count('{table}') }}}} as row_count" for table in tables
+    )
+    shown = landing.dbt(["show", "--inline", query, "--output", "json", "--limit", "-1"]).raise_for_error()
     counted = json.loads(shown.stdout[shown.stdout.index("{") : shown.stdout.rindex("}") + 1])["show"]
     assert {row["name"]: row["row_count"] for row in counted} == {
         table: staged.execute(f"select count(*) from stg_contract__{table}").fetchone()[0] for table in tables
     }
 
 
-def test_a_landing_root_that_does_not_exist_stops_the_run_before_any_model(new_landing: Callable[[], Landing]) -> None:
+def test_a_landing_root_that_does_not_exist_stops_the_run_before_any_model(
+    new_landing: Callable[[], Landing],
+) -> None:
     landing = new_landing()
     result = landing.stage()
     assert not result.success
-    assert f"The landing root '{landing.root}' does not exist, cannot be read or holds no file" in "\n".join(result.errors)
-    assert duckdb.connect(str(landing.warehouse)).sql("select * from duckdb_tables()").fetchall() == []
+    assert f"The landing root '{landing.root}' does not exist, cannot be read or holds no file" in "\n".join(
+        result.errors
+    )
+    assert duckdb.connect(str(landing.warehouse())).sql("select * from duckdb_tables()").fetchall() == []
 
 
 def test_every_problem_of_the_files_is_reported_at_once(new_landing: Callable[[], Landing]) -> None:
     landing = new_landing()
     landing.write("message_events/a.csv", "event_id;event_type\n1;sent\n")
-    landing.write("message_events/b.jsonl", '{"user_id":"ada","channel":"email","occurred_at":"2026-05-01"}\n')
+    landing.write(
+        "message_events/b.jsonl", '{"user_id":"ada","channel":"email","occurred_at":"2026-05-01"}\n'
+    )
     landing.write("users/users.xlsx", "x")
     landing.write("users/_ignored.xlsx", "x")
     landing.write("users/plain.csv.gz", "user_id\nada\n").write_text("user_id\nada\n")
     half = landing.write("users/half.csv.gz", "user_id\n" + "".join(f"u{n * 7919}\n" for n in range(50000)))
     half.write_bytes(half.read_bytes()[: half.stat().st_size // 2])
     landing.write("users/two_members.csv.gz", "").write_bytes(
-        landing.write("users/a.csv.gz", "user_id\nada\n").read_bytes() + landing.write("users/b.csv.gz", "bob\n").read_bytes()
+        landing.write("users/a.csv.gz", "user_id\nada\n").read_bytes()
+        + landing.write("users/b.csv.gz", "bob\n").read_bytes()
     )
     landing.write("users/utf16.csv", "user_id\nada\n".encode("utf-16"))
     landing.write("goals/cut.parquet", b"PAR1 and no more")
@@ -584,7 +688,10 @@ def test_every_problem_of_the_files_is_reported_at_once(new_landing: Callable[[]
         assert sentence in message
     for unmentioned in ("_ignored", "two_members", "Table journeys"):
         assert unmentioned not in message
-    assert "'journy_events' is no contract table and is not loaded; nearest names: journey_events" in result.stdout
+    assert (
+        "'journy_events' is no contract table and is not loaded; nearest names: journey_events"
+        in result.stdout
+    )
     assert "holds files outside any table folder, such as 'stray.csv'" in result.stdout
 
 

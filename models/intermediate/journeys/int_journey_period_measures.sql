@@ -97,11 +97,11 @@ user_sums as (
         on
             dated.account_key = periods.account_key
             and (dated.measure_date is null or dated.measure_date between periods.period_from and periods.period_to)
-    group by grouping sets (
-        (dated.account_key, periods.period_id, dated.user_key),
-        (dated.account_key, dated.journey_id, periods.period_id, dated.user_key),
-        (dated.account_key, dated.journey_id, dated.journey_version_id, periods.period_id, dated.user_key)
-    )
+    group by {{ grouping_sets([
+        ['dated.account_key', 'periods.period_id', 'dated.user_key'],
+        ['dated.account_key', 'dated.journey_id', 'periods.period_id', 'dated.user_key'],
+        ['dated.account_key', 'dated.journey_id', 'dated.journey_version_id', 'periods.period_id', 'dated.user_key'],
+    ]) }}
 )
 
 select

@@ -11,11 +11,18 @@ variant_channels as (
         variant_id,
         case when count(distinct channel) = 1 then max(channel) else 'ALL' end as channel
     from (
-        select account_key, coalesce(campaign_id, 'none') as campaign_id, variant_id, channel
+        select
+            account_key,
+            coalesce(campaign_id, 'none') as campaign_id,
+            variant_id,
+            channel
         from {{ ref('fct_messages') }}
         where not is_control and variant_id is not null
     ) as variant_messages
-    group by grouping sets ((account_key, variant_id), (account_key, campaign_id, variant_id))
+    group by {{ grouping_sets([
+        ['account_key', 'variant_id'],
+        ['account_key', 'campaign_id', 'variant_id'],
+    ]) }}
 )
 
 select

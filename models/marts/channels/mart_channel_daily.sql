@@ -53,12 +53,12 @@ user_sums as (
         {% for name in sums %}sum({{ name }}) as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from dated
-    group by grouping sets (
-        (account_key, date_day, reporting_timezone, user_key),
-        (account_key, channel, date_day, reporting_timezone, user_key),
-        (account_key, journey_id, date_day, reporting_timezone, user_key),
-        (account_key, journey_id, channel, date_day, reporting_timezone, user_key)
-    )
+    group by {{ grouping_sets([
+        ['account_key', 'date_day', 'reporting_timezone', 'user_key'],
+        ['account_key', 'channel', 'date_day', 'reporting_timezone', 'user_key'],
+        ['account_key', 'journey_id', 'date_day', 'reporting_timezone', 'user_key'],
+        ['account_key', 'journey_id', 'channel', 'date_day', 'reporting_timezone', 'user_key'],
+    ]) }}
 )
 
 select

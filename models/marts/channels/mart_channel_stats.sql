@@ -33,11 +33,14 @@ channel_step_users as (
         {{ all_when_rolled_up('channel') }} as channel_group,
         count(distinct user_key) as users_entered_channel_steps
     from channel_visits
-    group by grouping sets (
-        (account_key), (account_key, channel),
-        (account_key, journey_id), (account_key, journey_id, channel),
-        (account_key, journey_id, journey_version_id), (account_key, journey_id, journey_version_id, channel)
-    )
+    group by {{ grouping_sets([
+        ['account_key'],
+        ['account_key', 'channel'],
+        ['account_key', 'journey_id'],
+        ['account_key', 'journey_id', 'channel'],
+        ['account_key', 'journey_id', 'journey_version_id'],
+        ['account_key', 'journey_id', 'journey_version_id', 'channel'],
+    ]) }}
 ),
 
 configured as (
@@ -73,11 +76,14 @@ groups as (
         {{ all_when_rolled_up('channel') }} as channel_group,
         'ALL' as platform_group
     from configured
-    group by grouping sets (
-        (account_key), (account_key, channel),
-        (account_key, journey_id), (account_key, journey_id, channel),
-        (account_key, journey_id, journey_version_id), (account_key, journey_id, journey_version_id, channel)
-    )
+    group by {{ grouping_sets([
+        ['account_key'],
+        ['account_key', 'channel'],
+        ['account_key', 'journey_id'],
+        ['account_key', 'journey_id', 'channel'],
+        ['account_key', 'journey_id', 'journey_version_id'],
+        ['account_key', 'journey_id', 'journey_version_id', 'channel'],
+    ]) }}
 ),
 
 joined as (

@@ -9,7 +9,11 @@ with {{ message_measure_ctes(
 ) }},
 
 goals as (
-    select account_key, journey_id, goal_id, goal_name
+    select
+        account_key,
+        journey_id,
+        goal_id,
+        goal_name
     from {{ ref('dim_goal') }}
     where is_latest_version
 ),

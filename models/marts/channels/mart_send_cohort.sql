@@ -22,12 +22,12 @@ cohorts as (
         count(case when opens_total > 0 then 1 end) as messages_opened,
         count(case when clicks_total > 0 then 1 end) as messages_clicked
     from sends
-    group by grouping sets (
-        (account_key, date_day, reporting_timezone),
-        (account_key, channel, date_day, reporting_timezone),
-        (account_key, journey_id, date_day, reporting_timezone),
-        (account_key, journey_id, channel, date_day, reporting_timezone)
-    )
+    group by {{ grouping_sets([
+        ['account_key', 'date_day', 'reporting_timezone'],
+        ['account_key', 'channel', 'date_day', 'reporting_timezone'],
+        ['account_key', 'journey_id', 'date_day', 'reporting_timezone'],
+        ['account_key', 'journey_id', 'channel', 'date_day', 'reporting_timezone'],
+    ]) }}
 )
 
 select

@@ -5,9 +5,17 @@ with goals as (
 ),
 
 versions as (
-    select account_key, journey_id, journey_version_id from {{ ref('dim_journey_version') }}
+    select
+        account_key,
+        journey_id,
+        journey_version_id
+    from {{ ref('dim_journey_version') }}
     union all
-    select account_key, journey_id, 'ALL' as journey_version_id from {{ ref('dim_journey') }}
+    select
+        account_key,
+        journey_id,
+        'ALL' as journey_version_id
+    from {{ ref('dim_journey') }}
 ),
 
 entry_users as (
@@ -19,7 +27,10 @@ entry_users as (
         count(distinct case when not is_control then user_key end) as unique_entry_users,
         count(distinct case when is_control then user_key end) as control_users
     from {{ ref('fct_journey_entries') }}
-    group by grouping sets ((account_key, journey_id), (account_key, journey_id, journey_version_id))
+    group by {{ grouping_sets([
+        ['account_key', 'journey_id'],
+        ['account_key', 'journey_id', 'journey_version_id'],
+    ]) }}
 ),
 
 conversions as (
@@ -39,9 +50,10 @@ conversions as (
         min(case when is_first_conversion and not is_control then seconds_to_convert end) as ttc_min_seconds,
         max(case when is_first_conversion and not is_control then seconds_to_convert end) as ttc_max_seconds
     from {{ ref('fct_conversions') }}
-    group by grouping sets (
-        (account_key, journey_id, goal_id), (account_key, journey_id, goal_id, journey_version_id)
-    )
+    group by {{ grouping_sets([
+        ['account_key', 'journey_id', 'goal_id'],
+        ['account_key', 'journey_id', 'goal_id', 'journey_version_id'],
+    ]) }}
 ),
 
 entry_maturity as (
@@ -79,9 +91,10 @@ user_maturity as (
         {{ all_when_rolled_up('journey_version_id') }} as version_group,
         user_key
     from entry_maturity
-    group by grouping sets (
-        (account_key, journey_id, goal_id, user_key), (account_key, journey_id, goal_id, journey_version_id, user_key)
-    )
+    group by {{ grouping_sets([
+        ['account_key', 'journey_id', 'goal_id', 'user_key'],
+        ['account_key', 'journey_id', 'goal_id', 'journey_version_id', 'user_key'],
+    ]) }}
     having count(case when not is_window_closed then 1 end) = 0
 ),
 

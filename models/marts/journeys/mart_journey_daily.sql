@@ -65,11 +65,11 @@ user_sums as (
         {% for name in sums %}sum({{ name }}) as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from dated
-    group by grouping sets (
-        (account_key, date_day, reporting_timezone, user_key),
-        (account_key, journey_id, date_day, reporting_timezone, user_key),
-        (account_key, journey_id, journey_version_id, date_day, reporting_timezone, user_key)
-    )
+    group by {{ grouping_sets([
+        ['account_key', 'date_day', 'reporting_timezone', 'user_key'],
+        ['account_key', 'journey_id', 'date_day', 'reporting_timezone', 'user_key'],
+        ['account_key', 'journey_id', 'journey_version_id', 'date_day', 'reporting_timezone', 'user_key'],
+    ]) }}
 )
 
 select

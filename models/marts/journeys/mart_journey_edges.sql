@@ -11,7 +11,7 @@ select
     cast(percentile_cont(0.9) within group (order by seconds_between) as double) as seconds_p90
 from {{ ref('fct_node_transitions') }} as transitions
 where not is_control
-group by grouping sets (
-    (account_key, journey_id, from_node_id, to_node_id),
-    (account_key, journey_id, transitions.journey_version_id, from_node_id, to_node_id)
-)
+group by {{ grouping_sets([
+    ['account_key', 'journey_id', 'from_node_id', 'to_node_id'],
+    ['account_key', 'journey_id', 'transitions.journey_version_id', 'from_node_id', 'to_node_id'],
+]) }}

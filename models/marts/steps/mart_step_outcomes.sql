@@ -32,7 +32,7 @@ select
     cast(count(distinct user_key) as bigint) as outcome_users,
     cast(count(distinct journey_entry_id) as bigint) as outcome_entries
 from outcomes
-group by grouping sets (
-    (account_key, journey_id, node_id, outcome_type, outcome),
-    (account_key, journey_id, outcomes.journey_version_id, node_id, outcome_type, outcome)
-)
+group by {{ grouping_sets([
+    ['account_key', 'journey_id', 'node_id', 'outcome_type', 'outcome'],
+    ['account_key', 'journey_id', 'outcomes.journey_version_id', 'node_id', 'outcome_type', 'outcome'],
+]) }}

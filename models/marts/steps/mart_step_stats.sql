@@ -22,7 +22,10 @@ visits as (
         count(distinct user_key) as entry_users
     from {{ ref('fct_node_visits') }}
     where not is_control
-    group by grouping sets ((account_key, journey_id, node_id), (account_key, journey_id, journey_version_id, node_id))
+    group by {{ grouping_sets([
+        ['account_key', 'journey_id', 'node_id'],
+        ['account_key', 'journey_id', 'journey_version_id', 'node_id'],
+    ]) }}
 ),
 
 endings as (
@@ -35,22 +38,47 @@ endings as (
         count(case when effective_exit_at is null then 1 end) as entries_open_here
     from {{ ref('fct_journey_entries') }}
     where not is_control and last_node_id is not null
-    group by grouping sets (
-        (account_key, journey_id, last_node_id), (account_key, journey_id, last_node_version_id, last_node_id)
-    )
+    group by {{ grouping_sets([
+        ['account_key', 'journey_id', 'last_node_id'],
+        ['account_key', 'journey_id', 'last_node_version_id', 'last_node_id'],
+    ]) }}
 ),
 
 any_version as (
-    select account_key, journey_id, node_id, node_name, node_type, channel
+    select
+        account_key,
+        journey_id,
+        node_id,
+        node_name,
+        node_type,
+        channel
     from {{ ref('int_nodes_any_version') }}
 ),
 
 groups as (
-    select account_key, journey_id, journey_version_id, node_id, platform from message_measures
+    select
+        account_key,
+        journey_id,
+        journey_version_id,
+        node_id,
+        platform
+    from message_measures
     union
-    select account_key, journey_id, journey_version_id, node_id, 'ALL' as platform from {{ ref('dim_node') }}
+    select
+        account_key,
+        journey_id,
+        journey_version_id,
+        node_id,
+        'ALL' as platform
+    from {{ ref('dim_node') }}
     union
-    select account_key, journey_id, 'ALL' as journey_version_id, node_id, 'ALL' as platform from {{ ref('dim_node') }}
+    select
+        account_key,
+        journey_id,
+        'ALL' as journey_version_id,
+        node_id,
+        'ALL' as platform
+    from {{ ref('dim_node') }}
 ),
 
 joined as (
