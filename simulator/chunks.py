@@ -6,16 +6,14 @@ from collections.abc import Callable
 
 from simulator import draws
 from simulator.company import CONTROL_JOURNEY
-from simulator.engine import CHUNK_USERS, Engine
+from simulator.engine import Engine
 
 Progress = Callable[[str], None]
 
 
 def write_chunk(engine: Engine, chunk: int, progress: Progress) -> None:
     """Write everything that belongs to the users of a chunk; `progress` hears of each stage."""
-    low = chunk * CHUNK_USERS
-    users = {"low": low, "high": min(low + CHUNK_USERS, engine.parameters.users)}
-    engine.db.execute(draws.PEOPLE, users)
+    engine.db.execute(draws.PEOPLE, engine.parameters.users_of(chunk))
     engine.db.execute(draws.HANDSETS)
     _write_people(engine, chunk)
     progress("users")

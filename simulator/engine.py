@@ -52,6 +52,11 @@ class Parameters:
         """Number of chunks of users."""
         return -(-self.users // CHUNK_USERS)
 
+    def users_of(self, chunk: int) -> dict[str, int]:
+        """Return the half-open range of user numbers of a chunk."""
+        low = chunk * CHUNK_USERS
+        return {"low": low, "high": min(low + CHUNK_USERS, self.users)}
+
 
 class Engine:
     """An in-memory database with the lookup tables; writes landing files below `root` and counts their rows.

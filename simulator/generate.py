@@ -220,8 +220,8 @@ def _truth(engine: Engine) -> dict[str, Any]:
         "users": counts["users"] | {"links": counts.get("identities", {}).get("links", {})},
         "journeys": {journey.id: _journey_truth(counts, journey) for journey in company.JOURNEYS},
         "messages": {
-            channel: _message_truth(by_status, counts["message_events_by_type"].get(channel, {}))
-            for channel, by_status in sorted(counts["messages"].items())
+            channel: _message_truth(by_status, counts["message_events"].get(channel, {}))
+            for channel, by_status in sorted(counts.get("messages", {}).items())
         },
         "planted_lift": _planted_lift(counts),
     }
@@ -234,7 +234,7 @@ def _rejected(counts: Counts, table: str) -> Counts:
 
 def _journey_truth(counts: Counts, journey: company.Journey) -> dict[str, Any]:
     names = ("entries", "entry_users", "control_entries", "control_users")
-    entries = counts["entries"].get(journey.id, {})
+    entries = counts.get("entries", {}).get(journey.id, {})
     return {
         **{name: entries.get(name, 0) for name in names},
         "exits": dict(sorted(counts.get("exits", {}).get(journey.id, {}).items())),

@@ -229,7 +229,8 @@ message_measures as (
 
 {#
     Select list of every message measure over the columns of `relation` (missing group: 0, rates null).
-    channel: expression of the row's channel, which decides the denominator of pw_delivery_rate (A26).
+    channel: expression of the row's channel. Pushwoosh's SMS tab divides its delivery rate by attempted (A26), so only the
+    channel mart gives it; every other row divides by accepted.
 #}
 {% macro message_measure_columns(channel="'ALL'") -%}
     {% for name in message_base_measures() %}cast({{ name }} as bigint) as {{ name }},

@@ -58,7 +58,7 @@ select
     journey_id,
     node_id,
     subject_or_title,
-    {{ message_measure_columns('channel') }},
+    {{ message_measure_columns() }},
     cast(influenced_users as bigint) as influenced_users,
     cast(influenced_users as bigint) as ct_converted_users,
     cast(view_through_users as bigint) as view_through_users,

@@ -90,7 +90,7 @@ select
     goal_name,
     node_name,
     campaign_name,
-    {{ message_measure_columns('channel') }},
+    {{ message_measure_columns() }},
     cast(messages_attempted as bigint) as pw_point_sent,
     cast(users_opened as bigint) as pw_point_opened_users,
     cast(users_clicked as bigint) as pw_point_clicked_users,

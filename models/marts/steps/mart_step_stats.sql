@@ -142,5 +142,5 @@ select
     cast(entry_users as bigint) as entry_users,
     cast(dropoff_entries as bigint) as dropoff_entries,
     cast(entries_open_here as bigint) as entries_open_here,
-    {{ message_measure_columns('channel') }}
+    {{ message_measure_columns() }}
 from joined
