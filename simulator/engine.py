@@ -19,10 +19,12 @@ LATE_DAYS = 5
 # Shares of 65536: 2 % late, 0.5 % redelivered unchanged, 0.05 % redelivered corrected.
 LATE, DUPLICATE, CONFLICT = 1311, 328, 33
 
+ISO = "%Y-%m-%dT%H:%M:%S.%fZ"
 FORMATS = {
     "parquet": "format parquet, compression zstd, row_group_size 16384",  # small groups bound the memory
-    "csv": "format csv, header, timestampformat '%Y-%m-%dT%H:%M:%S.%fZ'",
-    "jsonl": "format json, file_extension 'jsonl', timestampformat '%Y-%m-%dT%H:%M:%S.%fZ'",
+    "csv": f"format csv, header, timestampformat '{ISO}'",
+    # JSON objects written as the only column of a CSV file, because JSON cannot be written by partition.
+    "jsonl": "format csv, header false, quote '', escape '', delimiter '\t', file_extension 'jsonl'",
 }
 
 Counts = dict[str, Any]
@@ -160,7 +162,7 @@ class Engine:
         file = folder / f"part-{part:05d}.{self.parameters.format}"
         envelope = envelope_of(f"'{table}-{day}-{part:05d}'", "moment(period_start())", f"timestamp '{day}'")
         select = contract.select_list(table, {**envelope, **expressions})
-        self._copy(table, f"select {select} from {source}", file, "")
+        self._copy(table, f"select {select} from {source}", "", file, "")
 
     def write_partitions(self, table: str, source: str, expressions: dict[str, str], part: int) -> None:
         """Write landing files of a table by load date; the source has `received_us`."""
@@ -174,12 +176,19 @@ class Engine:
         self._copy(
             table,
             f"with dated as ({dated}) select {select}, load_date from dated",
+            ", load_date",
             self.landing / table,
             f", partition_by (load_date), filename_pattern 'part-{part:05d}-{{i}}', overwrite_or_ignore",
         )
 
-    def _copy(self, table: str, query: str, target: Path, options: str) -> None:
+    def _copy(self, table: str, query: str, partition: str, target: Path, options: str) -> None:
         form = FORMATS[self.parameters.format]
+        if self.parameters.format == "jsonl":
+            fields = ", ".join(
+                f"{name} := strftime({name}, '{ISO}')" if kind == "timestamp" else f"{name} := {name}"
+                for name, kind in contract.columns(table).items()
+            )
+            query = f"select to_json(struct_pack({fields})) as line{partition} from ({query}) as typed"
         written = self.db.execute(f"copy ({query}) to {sql_text(target)} ({form}{options})").fetchone()[0]
         merge_counts(self.counts, {"raw_rows": {table: written}})
 

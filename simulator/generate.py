@@ -12,7 +12,7 @@ from typing import Any
 
 from simulator import company, contract
 from simulator.chunks import Progress, write_chunk
-from simulator.engine import Counts, Engine, Parameters, envelope_of, merge_counts, sql_text
+from simulator.engine import FORMATS, Counts, Engine, Parameters, envelope_of, merge_counts, sql_text
 
 WORKERS = 2  # processes; each needs about 1.3 GB
 UNUSABLE_SHARE = 0.0002
@@ -160,24 +160,17 @@ def _write_unusable_rows(engine: Engine) -> None:
 
 def _write_load_batches(engine: Engine) -> None:
     """Describe every batch written so far, read back from the files."""
-    text = "{'batch_id': 'varchar', 'occurred_at': 'varchar'}"
-    readers = {
-        "parquet": "read_parquet({}, filename = true)",
-        "csv": "read_csv({}, filename = true, header = true, all_varchar = true, union_by_name = true)",
-        "jsonl": f"read_json({{}}, filename = true, format = 'newline_delimited', columns = {text})",
-    }
     described = []
     for table in contract.tables():
         happened = "occurred_at" if "occurred_at" in contract.columns(table) else "null"
         bounds = ", ".join(
             f"{which}(try_cast({happened} as timestamp)) as {which}_at" for which in ("min", "max")
         )
-        for suffix, reader in readers.items():
+        for suffix in FORMATS:
             if any((engine.landing / table).glob(f"*/*.{suffix}")):
-                source = reader.format(sql_text(engine.landing / table / "*" / f"*.{suffix}"))
                 described.append(
                     f"select '{table}' as object_name, batch_id as batch, min(filename) as file, "
-                    f"count(*) as row_count, {bounds} from {source} group by batch_id"
+                    f"count(*) as row_count, {bounds} from {_files(engine, table, suffix)} group by batch_id"
                 )
     day = "cast(regexp_extract(file, 'load_date=([0-9-]+)', 1) as timestamp)"
     engine.write_file(
@@ -195,6 +188,17 @@ def _write_load_batches(engine: Engine) -> None:
             "loader_version": "'1.0'",
         },
     )
+
+
+def _files(engine: Engine, table: str, suffix: str) -> str:
+    """Return a FROM item over all files of a table with an ending."""
+    files = sql_text(engine.landing / table / "*" / f"*.{suffix}")
+    columns = dict.fromkeys(contract.columns(table), "varchar")
+    if suffix == "csv":
+        return f"read_csv({files}, filename = true, header = true, auto_detect = false, columns = {columns})"
+    if suffix == "jsonl":
+        return f"read_json({files}, filename = true, format = 'newline_delimited', columns = {columns})"
+    return f"read_parquet({files}, filename = true)"
 
 
 def _truth(engine: Engine) -> dict[str, Any]:
@@ -220,7 +224,7 @@ def _truth(engine: Engine) -> dict[str, Any]:
         "users": counts["users"] | {"links": counts.get("identities", {}).get("links", {})},
         "journeys": {journey.id: _journey_truth(counts, journey) for journey in company.JOURNEYS},
         "messages": {
-            channel: _message_truth(by_status, counts["message_events"].get(channel, {}))
+            channel: _message_truth(by_status, counts["message_events_by_type"].get(channel, {}))
             for channel, by_status in sorted(counts.get("messages", {}).items())
         },
         "planted_lift": _planted_lift(counts),

@@ -199,15 +199,14 @@
         ) %}
     {% endif %}
     {# The text of a blob writes a carriage return as \x0D, a line feed as \x0A, a quote as \x22, in any encoding. #}
+    {% set line_ends = "regexp_extract_all(regexp_replace(cast(content as varchar), '\\\\x22.*?\\\\x22', '', 'g'),"
+        ~ " '\\\\x0D\\\\x0A|\\\\x0D|\\\\x0A')" %}
     {% do return(
         "(select " ~ sql_text(file['path']) ~ " as path, head.line,"
-        ~ " contains(body.bare, '\\x0D') and contains(body.bare, '\\x0A')"
-        ~ " and regexp_matches(replace(body.bare, '\\x0D\\x0A', ''), '\\\\x0[AD]') as mixed,"
-        ~ " case when head.line is null then regexp_full_match(body.bare, '(\\\\xEF\\\\xBB\\\\xBF)?(\\\\x0[9AD]| )*')"
-        ~ " else starts_with(replace(body.start, 'EFBBBF', ''), replace(hex(left(head.line, 64)), 'EFBBBF', '')) end as sound"
-        ~ " from (select " ~ line ~ " as line) as head, (select hex(content[:300]) as start,"
-        ~ " regexp_replace(cast(content as varchar), '\\\\x22.*?\\\\x22', '', 'g') as bare"
-        ~ " from read_blob([" ~ duckdb_path(file['path']) ~ "])) as body)"
+        ~ " case when contains(hex(content), '0D') then len(list_distinct(" ~ line_ends ~ ")) > 1 else false end as mixed,"
+        ~ " case when head.line is null then regexp_full_match(cast(content as varchar), '(\\\\xEF\\\\xBB\\\\xBF)?(\\\\x0[9AD]| )*')"
+        ~ " else starts_with(replace(hex(content[:300]), 'EFBBBF', ''), hex(left(head.line, 64))) end as sound"
+        ~ " from (select " ~ line ~ " as line) as head, read_blob([" ~ duckdb_path(file['path']) ~ "]) as body)"
     ) %}
 {% endmacro %}
 

@@ -60,10 +60,11 @@ def simulate(out: Path, *options: str, users: int = 700, days: int = 30) -> dict
 def files(out: Path, table: str, suffix: str = "parquet") -> str:
     """Return a FROM item over the usable files of a table; the unusable rows lie in a file of their own."""
     glob = f"'{out}/landing/{table}/*/part-0*.{suffix}', hive_partitioning = true"
+    text = str(dict.fromkeys(contract.columns(table), "varchar"))
     return {
         "parquet": f"read_parquet({glob})",
-        "csv": f"read_csv({glob}, header = true, all_varchar = true)",
-        "jsonl": f"read_json({glob}, format = 'newline_delimited', convert_strings_to_integers = false)",
+        "csv": f"read_csv({glob}, header = true, auto_detect = false, columns = {text})",
+        "jsonl": f"read_json({glob}, format = 'newline_delimited', columns = {text})",
     }[suffix]
 
 
@@ -161,11 +162,10 @@ def test_every_format_carries_the_same_rows(demo, tmp_path, suffix):
     assert truth["tables"] == demo[1]["tables"]
     for table in contract.tables():
         kinds = contract.columns(table)
+        kinds.pop("file_name", None)  # the files differ in their ending
         typed = ", ".join(
             f"cast(nullif(cast({name} as varchar), '') as {kind})" for name, kind in kinds.items()
         )
-        if table == "load_batches":  # it names the files, which differ in their ending
-            typed = "cast(batch_id as varchar), cast(row_count as bigint), cast(max_occurred_at as timestamp)"
         assert_same_rows(
             f"select {typed} from {files(demo[0], table)}",
             f"select {typed} from {files(tmp_path, table, suffix)}",
@@ -402,7 +402,7 @@ def test_truth_knows_the_unusable_rows(demo, table):
         f"""
         select count(*) filter (user_id is null) as missing_user_id,
             count(*) filter (user_id is not null and try_cast(occurred_at as timestamp) is null) as invalid
-        from read_csv('{out}/landing/{table}/*/part-unusable.csv', header = true, all_varchar = true)
+
         """
     ).fetchone()
     rejected = truth["tables"][table]["rejected"]
