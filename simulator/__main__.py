@@ -20,7 +20,7 @@ from simulator.generate import stages, write_demo
 from simulator.plans import Period
 
 DEFAULT_EVENTS = 200_000
-EVENTS_PER_USER_DAY = 1.01  # measured; turns --events into a number of users
+EVENTS_PER_USER, EVENTS_PER_USER_DAY = 14.5, 0.845  # measured; turn --events into a number of users
 
 
 class CommandError(Exception):
@@ -40,7 +40,10 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--users", type=_positive, default=argparse.SUPPRESS, help="number of users")
     size.add_argument(
-        "--events", type=_positive, default=DEFAULT_EVENTS, help="raw event rows, met within a few percent"
+        "--events",
+        type=_positive,
+        default=DEFAULT_EVENTS,
+        help="raw event rows to aim for; periods of some weeks meet it within a few percent",
     )
     parser.add_argument("--days", type=_days, default=90, help="length of the period, 1 to 1000 days")
     parser.add_argument("--seed", type=int, default=42, help="another seed gives other rows")
@@ -104,7 +107,8 @@ def _show_progress(root: Path, parameters: Parameters, console: Console) -> dict
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     options = parse_arguments(arguments)
-    users = getattr(options, "users", max(1, round(options.events / options.days / EVENTS_PER_USER_DAY)))
+    each = EVENTS_PER_USER + EVENTS_PER_USER_DAY * options.days
+    users = getattr(options, "users", max(1, round(options.events / each)))
     parameters = Parameters(users, Period(options.start, options.days), options.seed, options.format)
     console = Console(stderr=True)
     started = time.monotonic()

@@ -13,7 +13,6 @@ import duckdb
 from simulator import contract
 from simulator.plans import CLOCK_SLOTS, DAY_US, SECOND, Period, build_lookups
 
-CHUNK_USERS = 50_000
 LATE_DAYS = 5
 
 # Shares of 65536: 2 % late, 0.5 % redelivered unchanged, 0.05 % redelivered corrected.
@@ -38,6 +37,7 @@ class Parameters:
     period: Period
     seed: int
     format: str = "parquet"
+    chunk_users: int = 50_000  # decides how much memory a chunk needs, never what is in it
 
     @property
     def first_day(self) -> str:
@@ -52,12 +52,12 @@ class Parameters:
     @property
     def chunks(self) -> int:
         """Number of chunks of users."""
-        return -(-self.users // CHUNK_USERS)
+        return -(-self.users // self.chunk_users)
 
     def users_of(self, chunk: int) -> dict[str, int]:
         """Return the half-open range of user numbers of a chunk."""
-        low = chunk * CHUNK_USERS
-        return {"low": low, "high": min(low + CHUNK_USERS, self.users)}
+        low = chunk * self.chunk_users
+        return {"low": low, "high": min(low + self.chunk_users, self.users)}
 
 
 class Engine:
@@ -185,10 +185,10 @@ class Engine:
         form = FORMATS[self.parameters.format]
         if self.parameters.format == "jsonl":
             fields = ", ".join(
-                f"{name} := strftime({name}, '{ISO}')" if kind == "timestamp" else f"{name} := {name}"
+                f"'{name}': " + (f"strftime({name}, '{ISO}')" if kind == "timestamp" else name)
                 for name, kind in contract.columns(table).items()
             )
-            query = f"select to_json(struct_pack({fields})) as line{partition} from ({query}) as typed"
+            query = f"select to_json({{{fields}}}) as line{partition} from ({query}) as typed"
         written = self.db.execute(f"copy ({query}) to {sql_text(target)} ({form}{options})").fetchone()[0]
         merge_counts(self.counts, {"raw_rows": {table: written}})
 

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from rich.console import Console
 
 from simulator import __main__ as command
-from simulator import channels, company, contract, engine, generate
+from simulator import channels, company, contract, generate
+from simulator.engine import Parameters
+from simulator.plans import Period
 
 PROJECT = Path(__file__).parents[2]
 
@@ -57,9 +60,9 @@ def simulate(out: Path, *options: str, users: int = 700, days: int = 30) -> dict
     return json.loads((out / "truth" / "truth.json").read_text(encoding="utf-8"))
 
 
-def files(out: Path, table: str, suffix: str = "parquet") -> str:
-    """Return a FROM item over the usable files of a table; the unusable rows lie in a file of their own."""
-    glob = f"'{out}/landing/{table}/*/part-0*.{suffix}', hive_partitioning = true"
+def files(out: Path, table: str, suffix: str = "parquet", part: str = "0*") -> str:
+    """Return a FROM item over the files of a table; the unusable rows lie in a part of their own."""
+    glob = f"'{out}/landing/{table}/*/part-{part}.{suffix}', hive_partitioning = true"
     text = str(dict.fromkeys(contract.columns(table), "varchar"))
     return {
         "parquet": f"read_parquet({glob})",
@@ -140,20 +143,17 @@ def test_another_seed_gives_another_world(demo, tmp_path):
     assert count(f"{first} intersect {second}") == 0
 
 
-def test_chunks_in_two_processes_write_the_same_rows_as_one_chunk(tmp_path, monkeypatch):
-    size = {"users": engine.CHUNK_USERS + 1, "days": 1}
-    apart = simulate(tmp_path / "apart", **size)
-    monkeypatch.setattr(engine, "CHUNK_USERS", 10 * engine.CHUNK_USERS)
-    whole = simulate(tmp_path / "whole", **size)
-    assert apart["tables"].pop("load_batches") != whole["tables"].pop("load_batches")
-    assert apart == whole
+def test_chunks_in_two_processes_write_the_same_rows_as_one_chunk(demo, tmp_path):
+    parameters = Parameters(700, Period(date(2026, 6, 1), 30), 42, chunk_users=300)
+    truth = command.generate(tmp_path, parameters, False, Console(quiet=True))
+    assert len(list(tmp_path.glob("landing/users/*/part-*"))) == 3
     for table in contract.tables()[:-1]:
+        assert truth["tables"].get(table) == demo[1]["tables"].get(table)
         assert_same_rows(
-            *(
-                f"select * exclude (batch_id) from {files(tmp_path / out, table)}"
-                for out in ("apart", "whole")
-            )
+            *(f"select * exclude (batch_id) from {files(out, table)}" for out in (demo[0], tmp_path))
         )
+    del truth["tables"]
+    assert truth == {key: value for key, value in demo[1].items() if key != "tables"}
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl"])
@@ -402,7 +402,7 @@ def test_truth_knows_the_unusable_rows(demo, table):
         f"""
         select count(*) filter (user_id is null) as missing_user_id,
             count(*) filter (user_id is not null and try_cast(occurred_at as timestamp) is null) as invalid
-
+        from {files(out, table, "csv", "unusable")}
         """
     ).fetchone()
     rejected = truth["tables"][table]["rejected"]

@@ -18,8 +18,11 @@ select
     account_key,
     journey_id,
     node_id,
-    {% for column in ['node_name', 'node_type', 'channel', 'campaign_id', 'is_terminal', 'position', 'stable_node_key'] %}
-    max_by({{ column }}, version_order) filter (where {{ column }} is not null) as {{ column }}{{ ',' if not loop.last }}
+    {% for column in [
+        'node_name', 'node_type', 'channel', 'campaign_id', 'is_terminal', 'position', 'stable_node_key'
+    ] %}
+    max_by({{ column }}, version_order) filter (where {{ column }} is not null)
+        as {{ column }}{{ ',' if not loop.last }}
     {% endfor %}
 from nodes
 group by account_key, journey_id, node_id

@@ -82,7 +82,7 @@ dated as (
     where is_first_conversion and is_headline_goal
 ),
 
--- One row per group and user first, so that uniques are exact at every grain without a distinct over every row.
+-- One row per group and user first, so that uniques are exact at every grain.
 user_sums as (
     select
         dated.account_key,

@@ -1,3 +1,4 @@
+{% set today = local_date('settings.as_of', 'settings.reporting_timezone') %}
 with presets as (
     select
         settings.account_key,
@@ -5,12 +6,12 @@ with presets as (
         presets.period_name,
         case
             when presets.full_days_before is null then cast('1970-01-01' as date)
-            else cast({{ dbt.dateadd('day', '-presets.full_days_before', local_date('settings.as_of', 'settings.reporting_timezone')) }} as date)
+            else cast({{ dbt.dateadd('day', '-presets.full_days_before', today) }} as date)
         end as period_from,
         case
             when presets.full_days_before is null then cast('2999-12-31' as date)
-            when presets.includes_today then {{ local_date('settings.as_of', 'settings.reporting_timezone') }}
-            else cast({{ dbt.dateadd('day', '-1', local_date('settings.as_of', 'settings.reporting_timezone')) }} as date)
+            when presets.includes_today then {{ today }}
+            else cast({{ dbt.dateadd('day', '-1', today) }} as date)
         end as period_to,
         settings.reporting_timezone
     from {{ ref('stg_settings') }} as settings
@@ -21,7 +22,8 @@ custom as (
     {% for period in var('custom_periods') or [] %}
     {% if not loop.first %}union all{% endif %}
     select
-        {% if period.get('account_key') %}'{{ period["account_key"] | replace("'", "''") }}'{% else %}cast(null as string){% endif %} as account_key,
+        {% if period.get('account_key') %}'{{ period["account_key"] | replace("'", "''") }}'
+        {% else %}cast(null as string){% endif %} as account_key,
         cast('{{ period["from"] }}' as date) as period_from,
         cast('{{ period["to"] }}' as date) as period_to
     {% else %}

@@ -73,7 +73,8 @@ select
     sends.is_skipped,
     sends.is_delivered,
     sends.is_delivered
-    or sends.opens_total + sends.clicks_total + sends.reads_total + sends.impressions_total > 0 as is_delivered_inferred,
+    or sends.opens_total + sends.clicks_total + sends.reads_total + sends.impressions_total > 0
+        as is_delivered_inferred,
     sends.is_bounced_hard,
     sends.is_bounced_soft,
     sends.issue_kind,

@@ -4,7 +4,12 @@ with described as (
         values
         ({% for name in dictionary_columns() %}cast(null as string){{ ', ' if not loop.last }}{% endfor %})
         {% for row in dictionary_rows() %}
-        , ({% for text in row %}{% if text is none or text == '' %}null{% else %}'{{ text | replace("'", "''") }}'{% endif %}{{ ', ' if not loop.last }}{% endfor %})
+        , (
+            {% for text in row %}
+            {% if text is none or text == '' %}null{% else %}'{{ text | replace("'", "''") }}'{% endif %}
+            {{ ', ' if not loop.last }}
+            {% endfor %}
+        )
         {% endfor %}
     ) as described ({{ dictionary_columns() | join(', ') }})
 )

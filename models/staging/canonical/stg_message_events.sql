@@ -5,7 +5,8 @@ select
     event_id,
     {{ map_vocabulary('event_type', 'message_event_type') }} as event_type,
     event_type as event_type_raw,
-    -- Without a message id, one endpoint of one dispatch (else of one node visit) is one message: no row's time is part of it, so late rows do not change it.
+    -- Without a message id, one endpoint of one dispatch (else of one node visit) is one message.
+    -- No row's time is part of the id, so that late rows do not change it.
     coalesce(
         message_id,
         'hash:' || md5(

@@ -52,7 +52,9 @@ final as (
         accounts.source_system,
         accounts.source_account,
         coalesce(
-            cast(cast(configured.as_of as string) as timestamp), last_received.received_at, cast('2000-01-01' as timestamp)
+            cast(cast(configured.as_of as string) as timestamp),
+            last_received.received_at,
+            cast('2000-01-01' as timestamp)
         ) as as_of,
         cast(configured.reporting_timezone as string) as reporting_timezone,
         cast(configured.conversion_boundary as string) as conversion_boundary,

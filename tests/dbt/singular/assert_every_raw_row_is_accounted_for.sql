@@ -1,5 +1,5 @@
 -- Nothing is lost: each raw row is accepted, a duplicate, rejected, excluded as test data or not yet visible.
--- A returned row is an account and table where the counts do not add up; look at its stg_rejects and _deduplicated model.
+-- A returned row is an account and table where the counts do not add up: look at its rows in stg_rejects.
 select *
 from {{ ref('quality_load_audit') }}
 where
