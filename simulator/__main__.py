@@ -8,10 +8,12 @@ import os
 import shutil
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -20,7 +22,7 @@ from simulator.generate import stages, write_demo
 from simulator.plans import Period
 
 DEFAULT_EVENTS = 200_000
-EVENTS_PER_USER, EVENTS_PER_USER_DAY = 14.5, 0.845  # measured; turn --events into a number of users
+EVENTS_PER_USER, EVENTS_PER_USER_DAY = 15.9, 0.85  # measured; turn --events into a number of users
 
 
 class CommandError(Exception):
@@ -31,7 +33,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = argparse.ArgumentParser(
         prog="python -m simulator",
-        description="Write demo landing files of a shop with nine journeys, and the planted truth beside.",
+        description="Write demo landing files of a shop with nine journeys, and the truth planted in them.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
@@ -51,7 +53,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "--start", type=date.fromisoformat, default="2026-06-01", help="first day of the period, UTC"
     )
     parser.add_argument("--format", choices=list(FORMATS), default="parquet", help="format of the files")
-    parser.add_argument("--force", action="store_true", help="replace existing landing and truth folders")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="replace existing landing and truth folders",
+    )
     return parser.parse_args(arguments)
 
 
@@ -113,10 +120,16 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(stderr=True)
     started = time.monotonic()
     try:
-        truth = generate(options.out, parameters, options.force, console)
+        truth = generate(options.out, parameters, getattr(options, "force", False), console)
     except CommandError as error:
         console.print(str(error), style="red", highlight=False, soft_wrap=True)
         return 2
+    except (OSError, duckdb.IOException) as error:
+        console.print(f"Nothing was written into {options.out}: {error}", style="red", highlight=False)
+        return 1
+    except BrokenProcessPool:
+        console.print("A worker process died, perhaps for lack of memory: nothing was written.", style="red")
+        return 1
     except KeyboardInterrupt:
         console.print("Interrupted: nothing was written.", style="red")
         return 130

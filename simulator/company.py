@@ -323,8 +323,8 @@ JOURNEYS = [
             ),
         ),
         goals=(
-            Goal("back", "Back in the app", "app_open", 7 * DAY, is_primary=True),
-            Goal("bought", "Bought again", "purchase", 14 * DAY),
+            Goal("bought", "Bought again", "purchase", 14 * DAY, is_primary=True),
+            Goal("back", "Back in the app", "app_open", 7 * DAY),
         ),
         exits={**TROUBLE, "audience_no_longer_matched": 0.08, "unsubscribed": 0.01},
         conversions=(
@@ -395,8 +395,10 @@ JOURNEYS = [
                     END,
                 ),
                 (
-                    _path(0.4, "start channel:browser webpush-drop wait-6h=6h end"),
-                    _path(0.6, "start channel:app push-drop wait-6h=6h end"),
+                    _path(0.3, "start channel:browser webpush-drop wait-6h=6h end"),
+                    _path(0.1, "start channel:browser webpush-drop/engaged wait-6h=6h end"),
+                    _path(0.45, "start channel:app push-drop wait-6h=6h end"),
+                    _path(0.15, "start channel:app push-drop/engaged wait-6h=6h end"),
                 ),
             ),
         ),
@@ -500,7 +502,7 @@ JOURNEYS = [
         category="revenue",
         reentry="once",
         anchor="clock",
-        rate=0.2,
+        rate=0.35,
         period=(0, 0.7),
         control_share=0.2,
         versions=(
@@ -576,7 +578,7 @@ JOURNEYS = [
 CONTROL_JOURNEY = "vip-upsell"
 NEVER_ENTERED_SHARE = 0.03  # qualified, but stopped by a cap before entering
 STUCK_SHARE = 0.01  # entries that never end
-CLICK_TO_PURCHASE = 0.12  # purchases that follow a click within hours
+CLICK_TO_PURCHASE = 0.2  # purchases that follow a click within hours
 
 
 @dataclass(frozen=True)

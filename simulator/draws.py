@@ -74,6 +74,7 @@ HANDSETS = """
     inner join device_models on device_models.item = slots.item
 """
 
+# Entries and messages are put in order of time, because files by load date are written faster that way.
 ENTRIES = """
     create or replace temp table entries as
     with chosen as (
@@ -211,6 +212,7 @@ MESSAGES = """
     left join handsets on handsets.u = sent.u and handsets.device_no = sent.device_no
     left join slots as arm on arm.dist = sent.variant_dist and arm.slot = slot_of(sent.r, 3)
     left join variants on variants.item = arm.item
+    order by sent.at_us
 """
 
 JOURNEY_STREAM = """

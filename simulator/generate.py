@@ -14,7 +14,7 @@ from simulator import company, contract
 from simulator.chunks import Progress, write_chunk
 from simulator.engine import FORMATS, Counts, Engine, Parameters, envelope_of, merge_counts, sql_text
 
-WORKERS = 2  # processes; each needs about 1.3 GB
+WORKERS = 2  # processes; each needs about 1 GB
 UNUSABLE_SHARE = 0.0002
 
 

@@ -38,7 +38,7 @@ class Landing:
             arguments,
             landing=self.root,
             warehouse=self.warehouse(warehouse),
-            # The same for every test, like the scratch warehouse: a change would make dbt read the project anew.
+            # The same for every test, as is the scratch warehouse: a change would make dbt parse all anew.
             variables={"default_source_account": "main"},
             target_path=self.work / "target",
             log_path=self.work / "logs",

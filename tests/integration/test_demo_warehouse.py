@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -84,7 +83,8 @@ def test_messages_of_every_channel_are_the_planted_ones(demo):
     assert set(truth["messages"]) - known == {"kakaotalk"}, "the unknown channel is read as other"
     for channel in known:
         item = truth["messages"][channel]
-        assert channels[channel] == (item["attempted"], item["accepted"], item["failed"], item["skipped"]), channel
+        planted = (item["attempted"], item["accepted"], item["failed"], item["skipped"])
+        assert channels[channel] == planted, channel
     assert channels["other"][0] == truth["messages"]["kakaotalk"]["attempted"]
 
 

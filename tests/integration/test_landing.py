@@ -20,12 +20,12 @@ MIB = 1024 * 1024
 
 # One row that uses every type of the contract, as the three formats spell it.
 FORMATS_CSV = """event_id,event_name,user_id,occurred_at,value,properties,is_test,received_at
-f1,buy,"O'Hara, ""Zoé"" 😀",2026-05-01T12:00:00+02:00,12.5,"{""sku"":""a"",""n"":[1,2]}",false,2026-05-02T00:00:00Z
+f1,buy,"O'Hara, ""Zoé"" 😀",2026-05-01T12:00:00+02:00,12.5,"{""sku"":""a"",""n"":[1,2]}",false,2026-05-02
 f2,buy,7,2026-05-01 10:00:00.123456,,,TRUE,2026-05-02
 """
 FORMATS_JSON = (
-    '{"event_id":"f1","event_name":"buy","user_id":"O\'Hara, \\"Zoé\\" 😀","occurred_at":"2026-05-01T10:00:00Z",'
-    '"value":12.5,"properties":{"sku":"a","n":[1,2]},"is_test":false,"received_at":"2026-05-02T00:00:00Z"}\n'
+    '{"event_id":"f1","event_name":"buy","user_id":"O\'Hara, \\"Zoé\\" 😀",'
+    '"occurred_at":"2026-05-01T10:00:00Z","value":12.5,"properties":{"sku":"a","n":[1,2]},"is_test":false,"received_at":"2026-05-02T00:00:00Z"}\n'
     "\n"
     '{"event_id":"f2","event_name":"buy","user_id":7,"occurred_at":"2026-05-01T13:00:00.123456+03:00",'
     '"value":null,"properties":"","is_test":true,"received_at":"2026-05-02T00:00Z"}'
@@ -109,8 +109,8 @@ DECIMALS = {
     "12 EUR": "invalid_value",
 }
 BOOLEANS = {
-    "true": True, "FALSE": False, "1": True, "0": False, "t": True, "f": False, "yes": True, "No": False, "": None,
-    "2": "invalid_is_control", "maybe": "invalid_is_control",
+    "true": True, "FALSE": False, "1": True, "0": False, "t": True, "f": False, "yes": True, "No": False,
+    "": None, "2": "invalid_is_control", "maybe": "invalid_is_control",
 }  # fmt: skip
 SHARES = {
     "0.25": 0.25, "1": 1.0, "-0.1": "negative_expected_share", "nan": "invalid_expected_share",
@@ -130,8 +130,8 @@ FILTERS = {
     "null": None,
 }
 NASTY_TEXTS = [
-    'say "hi"', "two\nlines", "crlf\r\nlines", "a,b", "'); drop table x; --", "😀 Zoé \u202e", "\\", "{{ 1 }}", "NULL",
-    "null", " padded ", "#no comment", "C:\\temp", "100%", "a\tb", "x" * 3 * MIB,
+    'say "hi"', "two\nlines", "crlf\r\nlines", "a,b", "'); drop table x; --", "😀 Zoé \u202e", "\\",
+    "{{ 1 }}", "NULL", "null", " padded ", "#no comment", "C:\\temp", "100%", "a\tb", "x" * 3 * MIB,
 ]  # fmt: skip
 ODD_NAMES = [
     "odd 'na\"me [1] ü😀 {a,b}.csv",
@@ -165,7 +165,8 @@ def write_good_and_bad_files(landing: Landing) -> None:
     landing.write(
         events + "required.csv",
         ENTRY_HEADER
-        + "r1,,j,u,2026-05-01\nr2,x, ,u,2026-05-01\nr3,x,j,,2026-05-01\nr4,,,,\nr5,x,j,u,2026-05-01\nr6,,j,u,soon\n",
+        + "r1,,j,u,2026-05-01\nr2,x, ,u,2026-05-01\nr3,x,j,,2026-05-01\n"
+        + "r4,,,,\nr5,x,j,u,2026-05-01\nr6,,j,u,soon\n",
     )
     landing.write(
         events + "booleans.csv",
@@ -210,8 +211,8 @@ def write_good_and_bad_files(landing: Landing) -> None:
         ENTRY_HEADER
         + ROW.format("m1").replace("\n", "\r\n")
         + ROW.format("m2")
-        + 'm3,x,j,"a\r\nb",2026-05-01\r\n'
-        + ROW.format("m4"),
+        + 'm3,x,j,"a ""b"", c",2026-05-01\r\nm4,x,j\r\n'
+        + ROW.format("m5"),
     )
     landing.write(
         events + "crlf.csv",
@@ -229,6 +230,9 @@ def write_good_and_bad_files(landing: Landing) -> None:
     )
     for name in ODD_NAMES + HIDDEN_NAMES:
         landing.write(events + name, ENTRY_HEADER + ROW.format(quoted(f"id of {name}")))
+    elsewhere = landing.write("../elsewhere/linked.csv", ENTRY_HEADER + ROW.format("linked"))
+    (landing.root / events / "linked.csv").symlink_to(elsewhere)
+    (landing.root / events / "linked_folder").symlink_to(elsewhere.parent)
     for name in ("twice.csv", "load_date=2026-05-03/twice_again.csv"):
         landing.write(events + name, ENTRY_HEADER + ROW.format("same-1") + ROW.format("same-2"))
     landing.write(
@@ -263,8 +267,9 @@ def write_good_and_bad_files(landing: Landing) -> None:
         ) to '{landing.root}/user_events/wrong_types.parquet'
     """)
     for name, columns in {
-        "drift_1": "'s1' as event_id, 'ada' as user_id, timestamp '2026-05-01 10:00:00' as occurred_at, 1 as value",
-        "drift_2": "'s2' as event_id, 5 as user_id, '2026-05-01T12:00:00+02:00' as occurred_at, 2.5 as session_id",
+        "drift_1": "'ada' as user_id, timestamp '2026-05-01 10:00:00' as occurred_at, 1 as value",
+        "drift_2": "9007199254740993 as user_id, '2026-05-01T12:00:00+02:00' as occurred_at, 2.5 as order_id",
+        "drift_3": "0.5 as user_id, date '2026-05-01' as occurred_at, {'a': 1} as properties",
     }.items():
         duckdb.sql(
             f"copy (select {columns}, 'buy' as event_name) to '{landing.root}/user_events/{name}.parquet'"
@@ -370,12 +375,11 @@ def test_a_value_is_converted_or_rejects_its_row(
 
 
 def test_the_same_rows_are_staged_alike_from_every_format(staged: duckdb.DuckDBPyConnection) -> None:
-    columns = (
-        "event_id, event_name, user_id, occurred_at, value, properties, is_test, received_at, reject_reason"
-    )
+    columns = "event_id, user_id, occurred_at, value, properties, is_test, received_at, reject_reason"
+    received = datetime(2026, 5, 2)
     wanted = [
-        ("f1", "buy", 'O\'Hara, "Zoé" 😀', AT_TEN, Decimal("12.5"), '{"sku":"a","n":[1,2]}', False, datetime(2026, 5, 2), None),
-        ("f2", "buy", "7", datetime(2026, 5, 1, 10, 0, 0, 123456), None, None, True, datetime(2026, 5, 2), None),
+        ("f1", 'O\'Hara, "Zoé" 😀', AT_TEN, Decimal("12.5"), '{"sku":"a","n":[1,2]}', False, received, None),
+        ("f2", "7", datetime(2026, 5, 1, 10, 0, 0, 123456), None, None, True, received, None),
     ]  # fmt: skip
     assert {file: rows(staged, "user_events", columns, file) for file in FORMAT_FILES} == dict.fromkeys(
         FORMAT_FILES, wanted
@@ -392,10 +396,11 @@ def test_columns_of_another_type_are_converted_or_reject_their_rows(
 
 
 def test_columns_that_change_type_between_files_are_converted(staged: duckdb.DuckDBPyConnection) -> None:
-    columns = "event_id, user_id, occurred_at, value, session_id, reject_reason"
-    assert rows(staged, "user_events", columns, "drift_%.parquet") == [
-        ("s1", "ada", AT_TEN, Decimal(1), None, None),
-        ("s2", "5", AT_TEN, None, "2.5", None),
+    columns = "user_id, occurred_at, value, order_id, properties, reject_reason"
+    assert rows(staged, "user_events", columns, "drift_%.parquet", order="source_file") == [
+        ("ada", AT_TEN, Decimal(1), None, None, None),
+        ("9007199254740993", AT_TEN, None, "2.5", None, None),
+        ("0.5", datetime(2026, 5, 1), None, None, '{"a":1}', None),
     ]
 
 
@@ -509,11 +514,12 @@ def test_line_ends_and_byte_order_marks_do_not_matter(staged: duckdb.DuckDBPyCon
         ("c2", None),
     ]
     assert rows(staged, "journey_events", "event_id, reject_reason", "bom.jsonl") == [("j1", None)]
-    assert rows(staged, "journey_events", "event_id, user_id, reject_reason", "mixed_line_ends.csv") == [
+    assert rows(staged, "journey_events", "event_id, user_id, reject_reason", "mixed_line_ends.csv", "1 nulls last") == [
         ("m1", "ada", None),
         ("m2", "ada", None),
-        ("m3", "a\r\nb", None),
-        ("m4", "ada", None),
+        ("m3", 'a "b", c', None),
+        ("m5", "ada", None),
+        (None, None, "malformed_row"),
     ]
 
 
@@ -527,9 +533,17 @@ def test_files_of_any_name_and_depth_are_read_once_and_hidden_ones_not(
     staged: duckdb.DuckDBPyConnection,
 ) -> None:
     found = staged.execute(
-        "select source_file, event_id from stg_contract__journey_events where event_id like 'id of %' order by 1"
+        "select source_file, event_id from stg_contract__journey_events "
+        "where event_id like 'id of %' order by source_file"
     ).fetchall()
     assert found == sorted((f"journey_events/{name}", f"id of {name}") for name in ODD_NAMES)
+
+
+def test_links_to_files_and_folders_are_followed(staged: duckdb.DuckDBPyConnection) -> None:
+    assert rows(staged, "journey_events", "source_file, event_id", "%linked.csv") == [
+        ("journey_events/linked.csv", "linked"),
+        ("journey_events/linked_folder/linked.csv", "linked"),
+    ]
 
 
 def test_a_file_delivered_twice_is_staged_twice_with_the_same_ids(staged: duckdb.DuckDBPyConnection) -> None:
@@ -560,8 +574,8 @@ def test_an_event_without_id_gets_that_of_its_record_or_its_content(
 
 def test_the_envelope_is_filled_in_where_a_file_lacks_it(staged: duckdb.DuckDBPyConnection) -> None:
     columns = (
-        "account_key, source_system, source_account, source_record_id, batch_id, received_at, loaded_at, schema_version, "
-        "raw_payload, reject_reason"
+        "account_key, source_system, source_account, source_record_id, batch_id, received_at, loaded_at, "
+        "schema_version, raw_payload, reject_reason"
     )
     modified = datetime(2026, 5, 3, 3, 9, 37)
     day_end = datetime(2026, 5, 9, 23, 59, 59, 999999)
@@ -600,7 +614,8 @@ def test_a_load_batch_needs_its_own_id(staged: duckdb.DuckDBPyConnection) -> Non
 def test_a_table_without_files_is_empty_and_typed(staged: duckdb.DuckDBPyConnection) -> None:
     types = dict(
         staged.execute(
-            "select column_name, data_type from information_schema.columns where table_name = 'stg_contract__message_events'"
+            "select column_name, data_type from information_schema.columns "
+            "where table_name = 'stg_contract__message_events'"
         ).fetchall()
     )
     assert staged.execute("select count(*) from stg_contract__message_events").fetchone() == (0,)
@@ -618,7 +633,7 @@ def test_every_staged_row_has_its_account_and_file(staged: duckdb.DuckDBPyConnec
     ]
     assert len(tables) == 16
     for table in tables:
-        lost = f"select count(*) from {table} where account_key is null or source_file is null or received_at is null"
+        lost = f"select count(*) from {table} where account_key || source_file || received_at is null"
         assert staged.execute(lost).fetchone() == (0,), table
         unexplained = f"select count(*) from {table} where (reject_reason is null) <> (rejected_row is null)"
         assert staged.execute(unexplained).fetchone() == (0,), table
@@ -675,7 +690,7 @@ def test_every_problem_of_the_files_is_reported_at_once(new_landing: Callable[[]
     assert not result.success
     message = "\n".join(result.errors)
     for sentence in (
-        f"Table journey_events is required, but the folder '{landing.root}/journey_events' does not exist or holds no file",
+        f"Table journey_events is required, but the folder '{landing.root}/journey_events' does not exist",
         "Table message_events: the required column event_type is in none of its files "
         "(found: channel, event_id;event_type, occurred_at, user_id)",
         "Table nodes: the required column node_id is in none of its files (found: journey_id)",

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import re
+from concurrent.futures.process import BrokenProcessPool
 from datetime import date
 from pathlib import Path
 
@@ -556,6 +557,20 @@ def test_an_interrupted_run_leaves_nothing_behind(tmp_path, monkeypatch, capsys)
     monkeypatch.setattr(generate, "_write_load_batches", interrupt)
     assert command.main(["--out", str(tmp_path), "--users", "20", "--days", "2"]) == 130
     assert "Interrupted" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("trouble", "sentence"),
+    [(OSError("No space left on device"), "No space left"), (BrokenProcessPool(), "lack of memory")],
+)
+def test_a_failed_run_says_why_and_leaves_nothing_behind(tmp_path, monkeypatch, capsys, trouble, sentence):
+    def fail(*_: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr(generate, "_write_load_batches", fail)
+    assert command.main(["--out", str(tmp_path), "--users", "20", "--days", "2"]) == 1
+    assert sentence in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,0 +1,47 @@
+{#
+    Body of every stg_contract__<table> model: all rows of the table's landing files, one row per raw row.
+
+    Columns: account_key, the contract's columns, the envelope, source_file, reject_reason (null = usable),
+    rejected_row (JSON of the original row, null for usable rows). A line that cannot be read as a row at all
+    is inserted afterwards by the post-hook.
+#}
+{% macro read_landing_table(table) %}
+    {{- config(post_hook="{{ insert_malformed_rows('" ~ table ~ "') }}") -}}
+    {%- set groups = landing_groups(table, readable_landing_files(table)) if execute else [] -%}
+    {%- if groups -%}
+        {{- landing_select(table, groups) -}}
+    {%- else -%}
+        {{- landing_empty_select(table) -}}
+    {%- endif -%}
+{% endmacro %}
+
+
+{# Columns of a staged table in order: [(name, type)]. #}
+{% macro landing_columns(table) %}
+    {% set columns = [('account_key', 'string')] %}
+    {% for name, type, rule in landing_raw_columns(table) %}
+        {% do columns.append((name, 'string' if type == 'json' else type)) %}
+    {% endfor %}
+    {% for name in ('source_file', 'reject_reason', 'rejected_row') %}
+        {% do columns.append((name, 'string')) %}
+    {% endfor %}
+    {% do return(columns) %}
+{% endmacro %}
+
+
+{# Contract and envelope columns of a table; batch_id of load_batches is its key and appears once. #}
+{% macro landing_raw_columns(table) %}
+    {% set columns = contract_tables()[table]['columns'] | list %}
+    {% set names = columns | map(attribute=0) | list %}
+    {% do return(columns + (contract_envelope() | rejectattr(0, 'in', names) | list)) %}
+{% endmacro %}
+
+
+{# No rows, with the names and types of the staged table. #}
+{% macro landing_empty_select(table) -%}
+    select
+    {%- for name, type in landing_columns(table) %}
+        cast(null as {{ type }}) as {{ name }}{{ ',' if not loop.last }}
+    {%- endfor %}
+    where false
+{%- endmacro %}
