@@ -514,7 +514,9 @@ def test_line_ends_and_byte_order_marks_do_not_matter(staged: duckdb.DuckDBPyCon
         ("c2", None),
     ]
     assert rows(staged, "journey_events", "event_id, reject_reason", "bom.jsonl") == [("j1", None)]
-    assert rows(staged, "journey_events", "event_id, user_id, reject_reason", "mixed_line_ends.csv", "1 nulls last") == [
+    assert rows(
+        staged, "journey_events", "event_id, user_id, reject_reason", "mixed_line_ends.csv", "1 nulls last"
+    ) == [
         ("m1", "ada", None),
         ("m2", "ada", None),
         ("m3", 'a "b", c', None),
