@@ -599,7 +599,7 @@ BLASTS = [
     Blast("deal", "Deal of the fortnight", "push", 14, 5, 0.25, (("A", 0.4), ("B", 0.4), ("C", 0.2))),
     Blast("sms", "Month-end sale", "sms", 30, 26, 0.15),
     Blast("wa", "New collection", "whatsapp", 30, 12, 0.05),
-    Blast("talk", "Seoul pilot", "kakaotalk", 30, 3, 0.004),
+    Blast("talk", "Seoul pilot", "kakaotalk", 30, 3, 0.02),
 ]
 
 # What users do on their own: event -> (tries per 10 days, chance of each)
