@@ -229,7 +229,7 @@ message_measures as (
 
 {#
     Select list of every message measure over the columns of `relation` (missing group: 0, rates null).
-    channel: expression of the row's channel. Pushwoosh's SMS tab divides its delivery rate by attempted (A26), so only the
+    channel: expression of the row's channel. The vendor's SMS tab divides its delivery rate by attempted (A26), so only the
     channel mart gives it; every other row divides by accepted.
 #}
 {% macro message_measure_columns(channel="'ALL'") -%}
