@@ -5,8 +5,8 @@
       gzip     whether the text is compressed
       files    of landing_files()
       columns  [(name, type)]; JSON lines have no common columns, theirs is an empty list
-      by_line  CSV of which each line is read as a row of its own, because the engine's parser would lose rows:
-               lines end in several ways, or a quote is left open (see landing_open_quotes.sql)
+      by_line  CSV of which each line is read as a row of its own, since the engine's parser would lose rows:
+               its lines end in several ways, or a quote is left open (see landing_open_quotes.sql)
 
     landing_keys(group, limit): names of the keys in the first `limit` lines of a JSON group (none: in all)
 #}

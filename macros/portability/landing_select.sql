@@ -188,12 +188,15 @@ from checked_{{ loop.index }}
         {%- if duckdb_conversion(name, type, duckdb_source_type(name, group))['fallible'] -%}
             {%- do invalid.append((name ~ ' is null and raw__' ~ name ~ ' is not null', name)) -%}
         {%- endif -%}
-        {%- if type == 'timestamp' -%}
+        {#- Other times may be what they like: a profile of 1995, a definition valid until 9999. -#}
+        {%- if type == 'timestamp' and (rule == 'required' or name == 'received_at') -%}
             {%- set first = '1970-01-01' if name == 'received_at' else '2000-01-01' -%}
             {%- set is_early = name ~ " < timestamp '" ~ first ~ "'" -%}
             {%- do out_of_range.append((is_early ~ " or " ~ name ~ " >= timestamp '2100-01-01'", name)) -%}
         {%- elif name == 'window_seconds' -%}
             {%- do out_of_range.append((name ~ ' > 100000000000', name)) -%}
+        {%- elif name == 'window_anchor' -%}
+            {%- do invalid.append(("lower(window_anchor) not in ('" ~ (window_anchors() | join("', '")) ~ "')", name)) -%}
         {%- endif -%}
         {%- if rule == 'non_negative' -%}{%- do negative.append((name ~ ' < 0', name)) -%}{%- endif -%}
     {%- endfor -%}

@@ -29,7 +29,7 @@ class Landing:
         return path
 
     def warehouse(self, name: str = "scratch") -> Path:
-        """A DuckDB file of the test session."""
+        """A DuckDB file of this test run."""
         return self.work / f"{name}.duckdb"
 
     def dbt(self, arguments: list[str], warehouse: str = "scratch") -> DbtResult:
