@@ -12,7 +12,7 @@ export DO_NOT_TRACK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export JOURNEY_WAREHOUSE := $(or $(WAREHOUSE),warehouse/journeys.duckdb)
 
-.PHONY: help setup run test lint format demo scenarios docs clean lock
+.PHONY: help setup run export test lint format demo scenarios docs clean lock
 
 help: ## List the commands
 	@echo "Usage: make COMMAND [VARIABLE=value]"
@@ -51,6 +51,9 @@ $(STAMP): requirements.lock
 run: export LANDING := $(or $(LANDING),demo/landing)
 run: $(STAMP) $(if $(LANDING),,demo) ## Build the warehouse from LANDING (default: demo data) and show the overview
 	@$(PYTHON) -m orchestration.cli run $(if $(FORCE),--force) $(if $(VARS),--vars "$$VARS")
+
+export: $(STAMP) ## Write an export: NAME=export_pw_users FORMAT=xlsx OPTIONS='--journey welcome' (no NAME: list)
+	@$(PYTHON) -m orchestration.exports $(or $(NAME),--list) $(if $(FORMAT),--format $(FORMAT)) $(OPTIONS)
 
 test: lint ## Run every check: lint, then all tests but the slow ones
 	@$(PYTHON) -m pytest -m "not slow"

@@ -108,6 +108,17 @@ DECIMALS = {
     '"1,5"': "invalid_value",
     "12 EUR": "invalid_value",
 }
+ANCHORS = {
+    "journey_entry": "journey_entry",
+    "Message_Clicked": "Message_Clicked",
+    "": None,
+    "message_seen": "invalid_window_anchor",
+}
+FAR_TIMES = {
+    "9999-12-31": datetime(9999, 12, 31),
+    "1995-04-01": datetime(1995, 4, 1),
+    "soon": "invalid_valid_to",
+}
 BOOLEANS = {
     "true": True, "FALSE": False, "1": True, "0": False, "t": True, "f": False, "yes": True, "No": False,
     "": None, "2": "invalid_is_control", "maybe": "invalid_is_control",
@@ -281,6 +292,16 @@ def write_good_and_bad_files(landing: Landing) -> None:
         + "".join(f"j,w{i},buy,{text}\n" for i, text in enumerate(WHOLE_NUMBERS)),
     )
     landing.write(
+        "goals/anchors.csv",
+        "journey_id,goal_id,event_name,window_anchor\n"
+        + "".join(f"j,a{i},buy,{text}\n" for i, text in enumerate(ANCHORS)),
+    )
+    landing.write(
+        "goals/far_times.csv",
+        "journey_id,goal_id,event_name,valid_to\n"
+        + "".join(f"j,v{i},buy,{text}\n" for i, text in enumerate(FAR_TIMES)),
+    )
+    landing.write(
         "goals/filters.csv",
         "journey_id,goal_id,event_name,filters\n"
         + "".join(f"j,f{i},buy,{quoted(text)}\n" for i, text in enumerate(FILTERS)),
@@ -365,8 +386,10 @@ def expected(prefix: str, cases: dict) -> dict:
         ("user_events", "event_id", "value", "d", "decimals.csv", DECIMALS),
         ("node_edges", "to_node_id", "expected_share", "b", "shares.csv", SHARES),
         ("goals", "goal_id", "null", "f", "filters.csv", FILTERS),
+        ("goals", "goal_id", "window_anchor", "a", "anchors.csv", ANCHORS),
+        ("goals", "goal_id", "valid_to", "v", "far_times.csv", FAR_TIMES),
     ],
-    ids=["timestamps", "booleans", "whole numbers", "decimals", "shares", "filters"],
+    ids=["timestamps", "booleans", "whole numbers", "decimals", "shares", "filters", "anchors", "far times"],
 )
 def test_a_value_is_converted_or_rejects_its_row(
     staged: duckdb.DuckDBPyConnection, table: str, key: str, column: str, prefix: str, file: str, cases: dict

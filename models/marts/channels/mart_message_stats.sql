@@ -93,7 +93,7 @@ select
     {{ message_measure_columns() }},
     cast(messages_attempted as bigint) as pw_point_sent,
     cast(users_opened as bigint) as pw_point_opened_users,
-    cast(users_clicked as bigint) as pw_point_clicked_users,
+    cast(case when channel <> 'push' then users_clicked end as bigint) as pw_point_clicked_users,
     cast(pw_point_goal_users as bigint) as pw_point_goal_users,
     cast({{ rate('pw_point_goal_users', 'users_accepted') }} as double) as pw_point_goal_rate,
     cast(influenced_goal_users as bigint) as influenced_goal_users
