@@ -196,6 +196,16 @@ def numbers(tmp_path: Path) -> tuple[duckdb.DuckDBPyConnection, Export]:
 
 # The words of the vendor pages, in their order, as far as the pages name columns.
 PAGE_HEADERS = {
+    "export_pw_campaigns": [
+        "Title", "Status", "Created", "Category", "Type", "UUID", "Total Reach", "Unique Users",
+        "Users Inside", "Drop-off", "Total Sends", "Avg CTR", "Goals", "Push Sends", "Push CTR",
+        "Email Sends", "Email CTR", "Email Clicks", "Email Unsubscribes", "SMS Sends", "SMS Deliveries",
+        "WhatsApp Sends", "WhatsApp Opens", "In-App Shows", "In-App Interaction", "In-App Skips",
+    ],
+    "export_ct_engagement_stats": [
+        "Engagement Node Name", "Node ID", "Campaign ID", "Channel", "Impressions", "Clicks",
+        "Engagement Rate",
+    ],
     "export_pw_users": ["User ID / HWID", "Status", "Last step"],
     "export_pw_channel": [
         "Message", "Sent", "Opened (%)", "Opened", "Clicked (%)", "Clicked",
