@@ -104,7 +104,7 @@ select
     first_conversions.journey_version_id,
     first_conversions.user_key,
     case
-        when credits.message_id is null then 'unattributed' else coalesce(credits.node_id, 'unknown')
+        when credits.message_id is null then 'unattributed' else coalesce(credits.node_id, 'none')
     end as node_id,
     credits.campaign_id,
     credits.channel,
