@@ -39,7 +39,7 @@ class Comparison:
     file: str
     scenario: str
     variant: str
-    path: str
+    key: str
     expected: Any
     got: Any
     ok: bool

@@ -54,14 +54,14 @@ def scenario_of(folder: Path, **parts: str) -> Scenario:
 
 
 def test_every_changed_value_is_reported_and_no_other(block_scenario: Scenario, results: Results) -> None:
-    before = {(each.variant, each.path): each.ok for each in compare(block_scenario, results)}
+    before = {(each.variant, each.key): each.ok for each in compare(block_scenario, results)}
     assert any(before.values()), "no value of this scenario is right, so no change can be seen"
     for number, original in enumerate(block_scenario.evaluations):
         altered = copy.deepcopy(block_scenario)
         altered.evaluations[number].assertions = [
             dataclasses.replace(each, expected=changed(each.expected)) for each in original.assertions
         ]
-        after = {(each.variant, each.path): each.ok for each in compare(altered, results)}
+        after = {(each.variant, each.key): each.ok for each in compare(altered, results)}
         right = [place for place in before if place[0] == original.variant and before[place]]
         assert [place for place in right if after[place]] == []
         others = [place for place in before if place[0] != original.variant]
@@ -111,7 +111,7 @@ def test_built_in_scenarios_use_known_names_only(built_in: list[Scenario]) -> No
 )
 def test_an_unknown_name_is_a_failure_that_names_it(part: dict[str, str], path: str, tmp_path: Path) -> None:
     scenario = scenario_of(tmp_path, **part)
-    assert [each.path for each in compare(scenario, Results()) if each.got != 0 and not each.ok] == [path]
+    assert [each.key for each in compare(scenario, Results()) if each.got != 0 and not each.ok] == [path]
 
 
 def test_a_scenario_without_anything_unknown_has_no_problem(tmp_path: Path) -> None:

@@ -18,6 +18,6 @@ def test_scenario_gives_its_expected_values(
     if wrong:
         lines = [f"{len(wrong)} of {len(compared)} values are wrong:"]
         for each in wrong:
-            place = " ".join(filter(None, (each.variant, each.path)))
+            place = " ".join(filter(None, (each.variant, each.key)))
             lines.append(f"  {place}: expected {each.expected!r}, got {each.got!r}")
         pytest.fail("\n".join(lines), pytrace=False)
