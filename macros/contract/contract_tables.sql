@@ -4,6 +4,7 @@
     Returns: {table: {'required': bool, 'columns': [(name, type, rule), ...]}}
       type  string | bigint | double | decimal(38,9) | boolean | timestamp | json (text that must parse as JSON)
       rule  'required'      a row without it is rejected, a table without it stops the run
+            'required_by_node_entered'  a node_entered row without it is rejected: it enters no step
             'non_negative'  a negative value rejects the row
             ''              optional
     The envelope columns (contract_envelope) follow in every table.
@@ -46,7 +47,7 @@
         'journey_events': {'required': true, 'columns': [
             ('event_id', 'string', ''), ('event_type', 'string', 'required'), ('journey_id', 'string', 'required'),
             ('journey_version_id', 'string', ''), ('journey_entry_id', 'string', ''), ('user_id', 'string', 'required'),
-            ('user_id_type', 'string', ''), ('node_id', 'string', ''), ('next_node_id', 'string', ''),
+            ('user_id_type', 'string', ''), ('node_id', 'string', 'required_by_node_entered'), ('next_node_id', 'string', ''),
             ('branch_label', 'string', ''), ('occurred_at', 'timestamp', 'required'), ('is_control', 'boolean', ''),
             ('control_group_type', 'string', ''), ('variant_id', 'string', ''), ('trigger_event_id', 'string', ''),
             ('reason_code', 'string', ''), ('exit_event_name', 'string', ''), ('error_code', 'string', ''),

@@ -184,6 +184,8 @@ from checked_{{ loop.index }}
     {%- for name, type, rule in landing_raw_columns(table) -%}
         {%- if rule == 'required' -%}
             {%- do missing.append(('raw__' ~ name ~ ' is null', name)) -%}
+        {%- elif rule == 'required_by_node_entered' -%}
+            {%- do missing.append(("lower(event_type) = 'node_entered' and raw__" ~ name ~ ' is null', name)) -%}
         {%- endif -%}
         {%- if duckdb_conversion(name, type, duckdb_source_type(name, group))['fallible'] -%}
             {%- do invalid.append((name ~ ' is null and raw__' ~ name ~ ' is not null', name)) -%}

@@ -177,7 +177,8 @@ def write_good_and_bad_files(landing: Landing) -> None:
         events + "required.csv",
         ENTRY_HEADER
         + "r1,,j,u,2026-05-01\nr2,x, ,u,2026-05-01\nr3,x,j,,2026-05-01\n"
-        + "r4,,,,\nr5,x,j,u,2026-05-01\nr6,,j,u,soon\n",
+        + "r4,,,,\nr5,x,j,u,2026-05-01\nr6,,j,u,soon\n"
+        + "r7,Node_Entered,j,u,2026-05-01\n",
     )
     landing.write(
         events + "booleans.csv",
@@ -437,6 +438,7 @@ def test_a_row_without_a_required_value_is_rejected_with_the_first_reason(
         ("r4", "missing_event_type"),
         ("r5", None),
         ("r6", "missing_event_type"),
+        ("r7", "missing_node_id"),
     ]
 
 
