@@ -59,10 +59,17 @@ def fingerprint(landing: Path, variables: dict) -> str:
     return digest.hexdigest()
 
 
+def _refuse(error: OSError) -> None:
+    """Stop at a folder that cannot be listed: passed over, its rows would be missing without a word."""
+    raise RunError(
+        f"The folder {error.filename} cannot be read ({error.strerror}). Give yourself the right to read it."
+    )
+
+
 def _files(root: Path) -> list[Path]:
     """Every file below `root` in a fixed order; linked folders are followed once."""
     files, seen = [], set()
-    for folder, folders, names in os.walk(root, followlinks=True):
+    for folder, folders, names in os.walk(root, onerror=_refuse, followlinks=True):
         real = os.path.realpath(folder)
         if real in seen:
             folders.clear()

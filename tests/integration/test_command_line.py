@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -167,6 +168,25 @@ def test_unreadable_file_is_named(workspace: Workspace, tmp_path: Path) -> None:
     result = Workspace(tmp_path / "landing", workspace.warehouse).run()
     assert result.returncode == 1
     assert "half.parquet" in result.stdout
+
+
+@pytest.mark.parametrize("closed", [".", "user_events"], ids=["landing root", "table folder"])
+def test_a_folder_that_cannot_be_read_is_named(closed: str) -> None:
+    # Not below tmp_path, whose parents only their owner may enter; root may read anything, so it steps down.
+    with tempfile.TemporaryDirectory() as name:
+        landing, user = Path(name), os.geteuid()
+        landing.chmod(0o755)
+        write_landing(landing)
+        (landing / closed).chmod(0)
+        try:
+            if user == 0:
+                os.seteuid(65534)
+            with pytest.raises(cli.RunError, match="cannot be read") as stopped:
+                cli.fingerprint(landing, {})
+        finally:
+            os.seteuid(user)
+            (landing / closed).chmod(0o755)
+    assert str(landing / closed) in str(stopped.value)
 
 
 class FakeBuild:
