@@ -282,7 +282,10 @@ OVERVIEW_HEADERS = (
     "Conv.\n%",
 )
 TEXT_COLUMNS = ("Account", "Journey", "Status")
-EXAMPLE_SQL = "select journey_id, goal_id, converted_users, nm_conversion_rate from marts.mart_goal_stats"
+EXAMPLE_SQL = (
+    "select journey_id, journey_version_id, period_id, converted_users, nm_conversion_rate "
+    "from marts.mart_journey_overview"
+)
 AUDIT_SQL = """
 select
     coalesce(sum(raw_rows), 0),

@@ -1,14 +1,19 @@
 {#
     The message measures, defined once for every mart.
 
-    message_measure_ctes(dimensions, sets, where)
+    message_measure_ctes(dimensions, sets, where, by_period)
         CTEs ending in `message_measures`: one row per account_key and dimensions, with every base measure.
+        by_period adds `message_groups`: the groups that ever had a message (columns <dimension>_group).
         dimensions      list of (name, expression over `messages`, i.e. fct_messages)
         sets            list of lists of dimension names; a dimension left out of a set becomes 'ALL'
         where           optional filter over `messages`; control messages are always left out (R10)
+        by_period       true: also one row per period of dim_period and date_basis (R19). A message belongs to the
+                        period of its send date. Its engagements belong to the period they happened in (basis
+                        event) or to the period of the send (basis send_cohort).
     message_measure_columns(relation)
         base measures (0 where the group has no message) and every rate built on them.
 #}
+{# Additive over messages: (measure, value per message). #}
 {% macro message_sums() %}
     {% do return([
         ('messages_attempted', 'case when messages.is_attempted then 1 else 0 end'),
@@ -79,20 +84,45 @@
 {% endmacro %}
 
 
-{% macro message_measure_ctes(dimensions, sets, where='true') -%}
+{# Message sums that count engagements: measure -> its value from the engagements of one message. #}
+{% macro message_engagement_sums() %}
+    {% do return({
+        'impressions_total': 'sum(impressions)',
+        'messages_impressed': 'case when sum(impressions) > 0 then 1 else 0 end',
+        'opens_total': 'sum(opens)',
+        'messages_opened': 'case when sum(opens) > 0 then 1 else 0 end',
+        'opens_total_human': 'sum(opens_human)',
+        'messages_opened_human': 'case when sum(opens_human) > 0 then 1 else 0 end',
+        'clicks_total': 'sum(clicks)',
+        'messages_clicked': 'case when sum(clicks) > 0 then 1 else 0 end',
+        'clicks_total_human': 'sum(clicks_human)',
+        'messages_clicked_human': 'case when sum(clicks_human) > 0 then 1 else 0 end',
+        'messages_read': 'case when sum(reads) > 0 then 1 else 0 end',
+        'replies_total': 'sum(replies)',
+        'messages_replied': 'case when sum(replies) > 0 then 1 else 0 end',
+        'dismissals_total': 'sum(dismissals)',
+    }) %}
+{% endmacro %}
+
+
+{% macro message_measure_ctes(dimensions, sets, where='true', by_period=false) -%}
+{%- set names = dimensions | map(attribute=0) | list -%}
+{%- set period_keys = ['period_id', 'counted_basis'] if by_period else [] -%}
 {%- set user_sets = [] -%}
 {%- set device_sets = [] -%}
+{%- set group_sets = [] -%}
 {%- for columns in sets -%}
-    {%- do user_sets.append(['account_key'] + columns + ['user_key']) -%}
-    {%- do device_sets.append(['account_key'] + columns) -%}
+    {%- do user_sets.append(['account_key'] + period_keys + columns + ['user_key']) -%}
+    {%- do group_sets.append(['account_key'] + columns) -%}
+    {%- do device_sets.append(['account_key'] + period_keys + columns) -%}
 {%- endfor -%}
-{%- set names = dimensions | map(attribute=0) | list -%}
 scoped_messages as (
     select
         messages.account_key,
         {% for name, expression in dimensions %}{{ expression }} as {{ name }},
         {% endfor -%}
         messages.message_id,
+        messages.message_date,
         messages.user_key,
         case when messages.is_accepted then messages.endpoint_id end as accepted_endpoint_id,
         {% for name, expression in message_sums() %}{{ expression }} as {{ name }}{{ ',' if not loop.last }}
@@ -101,30 +131,148 @@ scoped_messages as (
     where not messages.is_control and {{ where }}
 ),
 
-message_user_rows as (
+{% if by_period -%}
+-- Without a range both bases are the same, so all time is counted once and shown under both at the end.
+counted_periods as (
     select
-        account_key, {{ names | join(', ') }}, user_key,
-        {{ message_sums() | map(attribute=0) | join(', ') }},
-        {% for name in engagement_columns() %}0 as user_{{ name }}{{ ', ' if not loop.last }}{% endfor %}
-    from scoped_messages
+        account_key,
+        period_id,
+        period_from,
+        period_to,
+        'both' as counted_basis
+    from {{ ref('dim_period') }}
+    where period_id = 'all_time'
+    {% for basis in ['event', 'send_cohort'] -%}
     union all
     select
+        account_key,
+        period_id,
+        period_from,
+        period_to,
+        '{{ basis }}' as counted_basis
+    from {{ ref('dim_period') }}
+    where period_id <> 'all_time'
+    {% endfor -%}
+),
+
+-- Every group that ever had a message has a row in every period, with 0 where the period holds nothing of it.
+message_combinations as (
+    select distinct
+        account_key,
+        {{ names | join(', ') }}
+    from scoped_messages
+),
+
+message_groups as (
+    select
+        account_key,
+        {% for name in names %}{{ all_when_rolled_up(name) }} as {{ name }}_group{{ ',' if not loop.last }}
+        {% endfor %}
+    from message_combinations
+    group by {{ grouping_sets(group_sets) }}
+),
+
+shown_bases as (
+    select
+        counted_basis,
+        date_basis
+    from (
+        values ('both', 'event'), ('both', 'send_cohort'), ('event', 'event'), ('send_cohort', 'send_cohort')
+    ) as shown_bases (counted_basis, date_basis)
+),
+
+message_periods as (
+    select
+        scoped_messages.*,
+        periods.period_id,
+        periods.counted_basis
+    from scoped_messages
+    inner join counted_periods as periods
+        on
+            scoped_messages.account_key = periods.account_key
+            and (
+                periods.counted_basis = 'both'
+                or scoped_messages.message_date between periods.period_from and periods.period_to
+            )
+),
+
+event_engagements as (
+    select
         scoped_messages.account_key,
-        {% for name in names %}scoped_messages.{{ name }}, {% endfor %}
-        engagements.user_key,
-        {% for name, expression in message_sums() %}0 as {{ name }}, {% endfor %}
-        {% for name in engagement_columns() %}engagements.{{ name }} as user_{{ name }}{{ ', ' if not loop.last }}{% endfor %}
+        periods.period_id,
+        {% for name in names %}scoped_messages.{{ name }},
+        {% endfor -%}
+        scoped_messages.message_id,
+        scoped_messages.user_key,
+        engagements.user_key as engaged_user_key,
+        {% for name in engagement_columns() %}sum(engagements.{{ name }}) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
     from {{ ref('int_message_engagements') }} as engagements
+    inner join counted_periods as periods
+        on
+            engagements.account_key = periods.account_key
+            and periods.counted_basis = 'event'
+            and engagements.event_date between periods.period_from and periods.period_to
     inner join scoped_messages
         on
             engagements.account_key = scoped_messages.account_key
             and engagements.message_id = scoped_messages.message_id
+    group by
+        scoped_messages.account_key, periods.period_id,
+        {% for name in names %}scoped_messages.{{ name }}, {% endfor %}
+        scoped_messages.message_id, scoped_messages.user_key, engagements.user_key
+),
+
+{% else -%}
+message_periods as (
+    select * from scoped_messages
+),
+
+{% endif -%}
+message_user_rows as (
+    select
+        {{ (['account_key'] + period_keys + names) | join(', ') }}, user_key,
+        {% for name, expression in message_sums() -%}
+        {% if by_period and name in message_engagement_sums() -%}
+        case when counted_basis = 'event' then 0 else {{ name }} end as {{ name }},
+        {% else %}{{ name }},
+        {% endif %}
+        {%- endfor %}
+        {% for name in engagement_columns() %}0 as user_{{ name }}{{ ', ' if not loop.last }}{% endfor %}
+    from message_periods
+    union all
+    select
+        {% for name in ['account_key'] + period_keys + names %}message_periods.{{ name }}, {% endfor %}
+        engagements.user_key,
+        {% for name, expression in message_sums() %}0 as {{ name }}, {% endfor %}
+        {% for name in engagement_columns() %}engagements.{{ name }} as user_{{ name }}{{ ', ' if not loop.last }}{% endfor %}
+    from {{ ref('int_message_engagements') }} as engagements
+    inner join message_periods
+        on
+            engagements.account_key = message_periods.account_key
+            and engagements.message_id = message_periods.message_id
+            {% if by_period %}and message_periods.counted_basis <> 'event'{% endif %}
+    {% if by_period -%}
+    union all
+    select
+        account_key, period_id, 'event' as counted_basis, {{ names | join(', ') }}, user_key,
+        {% for name, expression in message_sums() %}{{ message_engagement_sums().get(name, '0') }} as {{ name }}, {% endfor %}
+        {% for name in engagement_columns() %}0 as user_{{ name }}{{ ', ' if not loop.last }}{% endfor %}
+    from event_engagements
+    group by account_key, period_id, {{ names | join(', ') }}, message_id, user_key
+    union all
+    select
+        account_key, period_id, 'event' as counted_basis, {{ names | join(', ') }}, engaged_user_key as user_key,
+        {% for name, expression in message_sums() %}0 as {{ name }}, {% endfor %}
+        {% for name in engagement_columns() %}{{ name }} as user_{{ name }}{{ ', ' if not loop.last }}{% endfor %}
+    from event_engagements
+    {%- endif %}
 ),
 
 -- One row per group and user, so that uniques are counted without a distinct over every message.
 message_user_sums as (
     select
-        account_key,
+        {{ (['account_key'] + period_keys) | join(', ') }},
         {% for name in names %}{{ all_when_rolled_up(name) }} as {{ name }}_group,
         {% endfor -%}
         user_key,
@@ -138,17 +286,17 @@ message_user_sums as (
 
 message_devices as (
     select
-        account_key,
+        {{ (['account_key'] + period_keys) | join(', ') }},
         {% for name in names %}{{ all_when_rolled_up(name) }} as {{ name }}_group,
         {% endfor -%}
         count(distinct accepted_endpoint_id) as devices_accepted
-    from scoped_messages
+    from message_periods
     group by {{ grouping_sets(device_sets) }}
 ),
 
 message_totals as (
     select
-        account_key,
+        {{ (['account_key'] + period_keys) | join(', ') }},
         {% for name in names %}{{ name }}_group,
         {% endfor -%}
         {% for name, expression in message_sums() %}sum({{ name }}) as {{ name }},
@@ -156,21 +304,30 @@ message_totals as (
         {% for name, flag in message_users() %}count(case when {{ flag }} then 1 end) as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from message_user_sums
-    group by account_key{% for name in names %}, {{ name }}_group{% endfor %}
+    group by {{ (['account_key'] + period_keys) | join(', ') }}{% for name in names %}, {{ name }}_group{% endfor %}
 ),
 
 message_measures as (
     select
         message_totals.account_key,
+        {% if by_period %}message_totals.period_id,
+        shown_bases.date_basis,
+        {% endif -%}
         {% for name in names %}message_totals.{{ name }}_group as {{ name }},
         {% endfor -%}
         {% for name, expression in message_sums() + message_users() %}message_totals.{{ name }},
         {% endfor -%}
-        message_devices.devices_accepted
+        coalesce(message_devices.devices_accepted, 0) as devices_accepted
     from message_totals
+    {% if by_period -%}
+    inner join shown_bases
+        on message_totals.counted_basis = shown_bases.counted_basis
+    {% endif -%}
     left join message_devices
         on
             message_totals.account_key = message_devices.account_key
+            {% for name in period_keys %}and message_totals.{{ name }} = message_devices.{{ name }}
+            {% endfor -%}
             {% for name in names %}and message_totals.{{ name }}_group = message_devices.{{ name }}_group
             {% endfor %}
 )

@@ -67,7 +67,7 @@ def test_every_redemption_is_a_conversion_and_each_household_converts_once(
         """
         select sum(conversion_events_total), sum(converted_users), count(*) filter (where converted_users = 0)
         from marts.mart_goal_stats
-        where journey_version_id = 'ALL'
+        where journey_version_id = 'ALL' and period_id = 'all_time' and date_basis = 'event'
         """
     ).fetchone()
     assert totals == (2102, 792, 1)
@@ -99,8 +99,9 @@ def figures_by_campaign(warehouse: duckdb.DuckDBPyConnection) -> list[tuple]:
             goals.converted_users,
             round(100 * goals.nm_conversion_rate, 4)
         from marts.mart_goal_stats as goals
-        inner join marts.mart_journey_overview as overview using (account_key, journey_id, journey_version_id)
-        where journey_version_id = 'ALL' and overview.period_id = 'all_time'
+        inner join marts.mart_journey_overview as overview
+            using (account_key, journey_id, journey_version_id, period_id)
+        where journey_version_id = 'ALL' and period_id = 'all_time' and date_basis = 'event'
         order by 1
         """
     ).fetchall()

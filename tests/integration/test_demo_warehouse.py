@@ -77,7 +77,8 @@ def test_messages_of_every_channel_are_the_planted_ones(demo):
         connection,
         "select channel, messages_attempted, messages_accepted, messages_failed, messages_skipped "
         "from marts.mart_channel_stats "
-        "where journey_id = 'ALL' and journey_version_id = 'ALL' and platform = 'ALL'",
+        "where journey_id = 'ALL' and journey_version_id = 'ALL' and platform = 'ALL' "
+        "and period_id = 'all_time' and date_basis = 'event'",
     )
     known = {channel for channel in truth["messages"] if channel in channels}
     assert set(truth["messages"]) - known == {"kakaotalk"}, "the unknown channel is read as other"
@@ -93,7 +94,8 @@ def test_converted_users_of_the_control_group_journey_are_the_planted_ones(demo)
     planted = truth["planted_lift"]
     found = connection.execute(
         "select converted_users, control_converted_users from marts.mart_goal_stats "
-        "where journey_id = ? and goal_id = ? and journey_version_id = 'ALL'",
+        "where journey_id = ? and goal_id = ? and journey_version_id = 'ALL' "
+        "and period_id = 'all_time' and date_basis = 'event'",
         [planted["journey_id"], planted["goal_id"]],
     ).fetchone()
     assert found == (planted["target_converted_users"], planted["control_converted_users"])

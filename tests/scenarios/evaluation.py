@@ -22,7 +22,12 @@ BUILD_ROWS = 400_000
 BUILD_ACCOUNTS = 2_000
 
 _LIFETIME = "select * from marts.mart_journey_overview where period_id = 'all_time'"
-_MESSAGES = "select * from marts.mart_channel_stats where journey_id = 'ALL' and journey_version_id = 'ALL'"
+_ALL_TIME = "period_id = 'all_time' and date_basis = 'event'"
+_GOALS = f"select * from marts.mart_goal_stats where {_ALL_TIME}"
+_MESSAGES = (
+    "select * from marts.mart_channel_stats"
+    f" where {_ALL_TIME} and journey_id = 'ALL' and journey_version_id = 'ALL'"
+)
 _PERIOD = """
     select
         account_key, cast(period_from as varchar) as "from", cast(period_to as varchar) as "to",
@@ -37,7 +42,7 @@ SOURCES = {
     "workspace": ("select * from marts.mart_workspace", ()),
     "journeys": (f"{_LIFETIME} and journey_version_id = 'ALL'", ("journey_id",)),
     "versions": (f"{_LIFETIME} and journey_version_id <> 'ALL'", ("journey_version_id",)),
-    "goals": ("select * from marts.mart_goal_stats where journey_version_id = 'ALL'", ("goal_id",)),
+    "goals": (f"{_GOALS} and journey_version_id = 'ALL'", ("goal_id",)),
     "nodes": (
         "select * from marts.mart_step_stats where journey_version_id = 'ALL' and platform = 'ALL'",
         ("node_id",),
@@ -264,7 +269,7 @@ def read_marts(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], G
         for goal in owners(row, "goals", (row["goal_id"],)):
             goal["first_conversion_event_ids"] = row["first_conversion_event_ids"] or []
             goal["converted_entry_ids"] = row["converted_entry_ids"]
-    for row in rows("select * from marts.mart_goal_stats where journey_version_id <> 'ALL'"):
+    for row in rows(f"{_GOALS} and journey_version_id <> 'ALL'"):
         for version in owners(row, "versions", (row["journey_version_id"],)):
             version[f"converted_users_{row['goal_id']}"] = row["converted_users"]
             version[f"nm_conversion_rate_{row['goal_id']}"] = row["nm_conversion_rate"]

@@ -72,6 +72,8 @@ select
         false
     ) as is_view_through,
     coalesce(first_clicked_at <= converted_at, false) as is_click_through,
+    message_date,
+    {{ local_date('converted_at', 'reporting_timezone') }} as conversion_date,
     sent_at,
     converted_at
 from converted

@@ -76,6 +76,7 @@ select
     events.user_key,
     events.channel,
     events.platform,
+    events.device_model,
     events.endpoint_id,
     events.occurred_at,
     events.reason_code,

@@ -7,7 +7,12 @@ with events as (
         *,
         event_type in ('{{ better_than_failed | join("', '") }}') as is_better_than_failed,
         event_type = 'bounced' and coalesce(bounce_type, '') = 'hard' as is_hard_bounce,
-        event_type = 'bounced' and coalesce(bounce_type, '') <> 'hard' as is_soft_bounce
+        event_type = 'bounced' and coalesce(bounce_type, '') <> 'hard' as is_soft_bounce,
+        event_type in ('delivered', 'impression', 'opened', 'clicked', 'read')
+        and coalesce(delivery_route, '') in ('amplification', 'app_inbox') as is_amplified_reach,
+        -- An engagement without a route says nothing about the way the message came.
+        (event_type in ('delivered', 'impression') and coalesce(delivery_route, '') not in ('amplification', 'app_inbox'))
+        or (event_type in ('opened', 'clicked', 'read') and delivery_route in ('primary', 'retry')) as is_direct_reach
     from {{ ref('int_message_events_enriched') }}
 )
 
@@ -16,7 +21,7 @@ select
     message_id,
     {% for column in [
         'journey_id', 'journey_version_id', 'journey_entry_id', 'node_id', 'campaign_id', 'variant_id', 'channel',
-        'platform', 'endpoint_id', 'delivery_route'
+        'platform', 'device_model', 'endpoint_id', 'delivery_route'
     ] %}
     min_by({{ column }}, event_index) filter (where {{ column }} is not null) as {{ column }},
     {% endfor %}
@@ -55,6 +60,9 @@ select
     count(case when event_type = 'dismissed' then 1 end) as dismissals_total,
     count(case when event_type = 'unsubscribed' then 1 end) as unsubscribes_total,
     count(case when event_type = 'complained' then 1 end) as complaints_total,
+    count(case when event_type = 'streamed' then 1 end) as streamed_events,
+    count(case when is_amplified_reach then 1 end) as amplified_reach_events,
+    count(case when is_direct_reach then 1 end) as direct_reach_events,
     max(sms_segments) as sms_segments
 from events
 group by account_key, message_id

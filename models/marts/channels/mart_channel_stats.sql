@@ -1,6 +1,11 @@
+{% set journey_sets = [[], ['journey_id'], ['journey_id', 'journey_version_id']] %}
 {% set sets = [] %}
-{% for journey in [[], ['journey_id'], ['journey_id', 'journey_version_id']] %}
+{% set step_sets = [] %}
+{% set configured_sets = [] %}
+{% for journey in journey_sets %}
     {% for channel in [[], ['channel']] %}
+        {% do step_sets.append(['account_key', 'period_id'] + journey + channel) %}
+        {% do configured_sets.append(['account_key'] + journey + channel) %}
         {% for platform in [[], ['platform']] %}{% do sets.append(journey + channel + platform) %}{% endfor %}
     {% endfor %}
 {% endfor %}
@@ -11,8 +16,13 @@ with {{ message_measure_ctes(
         ('channel', "coalesce(messages.channel, 'other')"),
         ('platform', 'messages.platform'),
     ],
-    sets
+    sets,
+    by_period=true
 ) }},
+
+periods as (
+    {{ period_bases(['event', 'send_cohort']) }}
+),
 
 channel_visits as (
     select
@@ -20,27 +30,34 @@ channel_visits as (
         journey_id,
         journey_version_id,
         channel,
-        user_key
+        user_key,
+        visit_date
     from {{ ref('fct_node_visits') }}
     where not is_control and channel is not null
+),
+
+period_visits as (
+    select
+        channel_visits.*,
+        periods.period_id
+    from channel_visits
+    inner join periods
+        on
+            channel_visits.account_key = periods.account_key
+            and periods.date_basis = 'event'
+            and {{ falls_in('periods', 'channel_visits.visit_date', 'channel_visits.visit_date') }}
 ),
 
 channel_step_users as (
     select
         account_key,
+        period_id,
         {{ all_when_rolled_up('journey_id') }} as journey_group,
         {{ all_when_rolled_up('journey_version_id') }} as version_group,
         {{ all_when_rolled_up('channel') }} as channel_group,
         count(distinct user_key) as users_entered_channel_steps
-    from channel_visits
-    group by {{ grouping_sets([
-        ['account_key'],
-        ['account_key', 'channel'],
-        ['account_key', 'journey_id'],
-        ['account_key', 'journey_id', 'channel'],
-        ['account_key', 'journey_id', 'journey_version_id'],
-        ['account_key', 'journey_id', 'journey_version_id', 'channel'],
-    ]) }}
+    from period_visits
+    group by {{ grouping_sets(step_sets) }}
 ),
 
 configured as (
@@ -60,14 +77,14 @@ configured as (
     from channel_visits
 ),
 
-groups as (
+all_groups as (
     select
         account_key,
-        journey_id,
-        journey_version_id,
-        channel,
-        platform
-    from message_measures
+        journey_id_group as journey_id,
+        journey_version_id_group as journey_version_id,
+        channel_group as channel,
+        platform_group as platform
+    from message_groups
     union
     select
         account_key,
@@ -76,23 +93,24 @@ groups as (
         {{ all_when_rolled_up('channel') }} as channel_group,
         'ALL' as platform_group
     from configured
-    group by {{ grouping_sets([
-        ['account_key'],
-        ['account_key', 'channel'],
-        ['account_key', 'journey_id'],
-        ['account_key', 'journey_id', 'channel'],
-        ['account_key', 'journey_id', 'journey_version_id'],
-        ['account_key', 'journey_id', 'journey_version_id', 'channel'],
-    ]) }}
+    group by {{ grouping_sets(configured_sets) }}
+),
+
+groups as (
+    select
+        all_groups.*,
+        periods.period_id,
+        periods.period_from,
+        periods.period_to,
+        periods.date_basis
+    from all_groups
+    inner join periods
+        on all_groups.account_key = periods.account_key
 ),
 
 joined as (
     select
-        groups.account_key,
-        groups.journey_id,
-        groups.journey_version_id,
-        groups.channel,
-        groups.platform,
+        groups.*,
         {{ message_measures_or_zero('message_measures') }},
         case when groups.platform = 'ALL' then coalesce(channel_step_users.users_entered_channel_steps, 0) end
             as users_entered_channel_steps
@@ -100,6 +118,8 @@ joined as (
     left join message_measures
         on
             groups.account_key = message_measures.account_key
+            and groups.period_id = message_measures.period_id
+            and groups.date_basis = message_measures.date_basis
             and groups.journey_id = message_measures.journey_id
             and groups.journey_version_id = message_measures.journey_version_id
             and groups.channel = message_measures.channel
@@ -107,6 +127,7 @@ joined as (
     left join channel_step_users
         on
             groups.account_key = channel_step_users.account_key
+            and groups.period_id = channel_step_users.period_id
             and groups.journey_id = channel_step_users.journey_group
             and groups.journey_version_id = channel_step_users.version_group
             and groups.channel = channel_step_users.channel_group
@@ -118,6 +139,10 @@ select
     journey_version_id,
     channel,
     platform,
+    period_id,
+    period_from,
+    period_to,
+    date_basis,
     {{ message_measure_columns('channel') }},
     cast(users_entered_channel_steps as bigint) as users_entered_channel_steps,
     cast({{ rate('delivery_issue_messages', 'users_entered_channel_steps') }} as double) as pw_delivery_issue_rate,

@@ -7,8 +7,15 @@
     ['account_key', 'journey_id', 'channel', 'node_id'],
 ] %}
 {% set issue_sets = [] %}
-{% for set in sets %}{% do issue_sets.append(set + ['reason_code', 'issue_class']) %}{% endfor %}
-with issues as (
+{% for set in sets %}{% do issue_sets.append(set + ['period_id', 'reason_code', 'issue_class']) %}{% endfor %}
+{% set step_sets = [] %}
+{% for set in sets %}{% do step_sets.append(set + ['period_id']) %}{% endfor %}
+-- An issue and a visit each have one date, so both bases are the same and only the event basis is shown.
+with periods as (
+    {{ period_bases(['event']) }}
+),
+
+issues as (
     select
         account_key,
         coalesce(journey_id, 'none') as journey_id,
@@ -18,14 +25,27 @@ with issues as (
         issue_class,
         issue_kind,
         ct_is_technical,
-        user_key
+        user_key,
+        message_date
     from {{ ref('fct_messages') }}
     where not is_control and issue_kind is not null
+),
+
+period_issues as (
+    select
+        issues.*,
+        periods.period_id
+    from issues
+    inner join periods
+        on
+            issues.account_key = periods.account_key
+            and {{ falls_in('periods', 'issues.message_date', 'issues.message_date') }}
 ),
 
 issue_groups as (
     select
         account_key,
+        period_id,
         {{ all_when_rolled_up('journey_id') }} as journey_group,
         {{ all_when_rolled_up('channel') }} as channel_group,
         {{ all_when_rolled_up('node_id') }} as node_group,
@@ -37,7 +57,7 @@ issue_groups as (
         count(case when issue_kind = 'failed' then 1 end) as messages_failed,
         count(case when issue_kind = 'skipped' then 1 end) as messages_skipped,
         count(case when issue_kind in ('bounced_hard', 'bounced_soft') then 1 end) as messages_bounced
-    from issues
+    from period_issues
     group by {{ grouping_sets(issue_sets) }}
 ),
 
@@ -47,20 +67,33 @@ channel_visits as (
         journey_id,
         channel,
         node_id,
-        user_key
+        user_key,
+        visit_date
     from {{ ref('fct_node_visits') }}
     where not is_control and channel is not null
+),
+
+period_visits as (
+    select
+        channel_visits.*,
+        periods.period_id
+    from channel_visits
+    inner join periods
+        on
+            channel_visits.account_key = periods.account_key
+            and {{ falls_in('periods', 'channel_visits.visit_date', 'channel_visits.visit_date') }}
 ),
 
 step_users as (
     select
         account_key,
+        period_id,
         {{ all_when_rolled_up('journey_id') }} as journey_group,
         {{ all_when_rolled_up('channel') }} as channel_group,
         {{ all_when_rolled_up('node_id') }} as node_group,
         count(distinct user_key) as users_entered_channel_steps
-    from channel_visits
-    group by {{ grouping_sets(sets) }}
+    from period_visits
+    group by {{ grouping_sets(step_sets) }}
 )
 
 select
@@ -70,6 +103,10 @@ select
     issue_groups.node_group as node_id,
     issue_groups.reason_code,
     issue_groups.issue_class,
+    periods.period_id,
+    periods.period_from,
+    periods.period_to,
+    periods.date_basis,
     issue_groups.ct_is_technical,
     issue_groups.issue_class <> 'policy' as pw_is_sending_error,
     cast(issue_groups.delivery_issue_messages as bigint) as delivery_issue_messages,
@@ -84,9 +121,12 @@ select
     cast({{ rate('issue_groups.delivery_issue_users', 'steps.users_entered_channel_steps') }} as double)
         as delivery_issue_user_rate
 from issue_groups
+inner join periods
+    on issue_groups.account_key = periods.account_key and issue_groups.period_id = periods.period_id
 left join step_users as steps
     on
         issue_groups.account_key = steps.account_key
+        and issue_groups.period_id = steps.period_id
         and issue_groups.journey_group = steps.journey_group
         and issue_groups.channel_group = steps.channel_group
         and issue_groups.node_group = steps.node_group

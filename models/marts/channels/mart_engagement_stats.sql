@@ -2,6 +2,7 @@
     'messages_attempted', 'messages_accepted', 'messages_delivered', 'messages_impressed', 'messages_opened',
     'messages_clicked', 'messages_read', 'messages_replied'
 ] %}
+{% set period_keys = ['period_id', 'date_basis'] %}
 {% set keys = ['account_key', 'journey_id', 'journey_version_id', 'node_id', 'campaign_id', 'channel'] %}
 with {{ message_measure_ctes(
     [
@@ -14,25 +15,19 @@ with {{ message_measure_ctes(
     [
         ['journey_id', 'node_id', 'campaign_id', 'channel'],
         ['journey_id', 'journey_version_id', 'node_id', 'campaign_id', 'channel'],
-    ]
+    ],
+    by_period=true
 ) }},
 
--- What the account reports at all on a channel: a measure nobody reports is unknown, not 0 (A03).
-tracking as (
-    select
-        account_key,
-        channel,
-        max(messages_impressed) > 0 as impression_tracking_available,
-        {% for name in rule_measures %}max({{ name }}) as any_{{ name }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from message_measures
-    where journey_version_id = 'ALL'
-    group by account_key, channel
+periods as (
+    {{ period_bases(['event', 'send_cohort']) }}
 ),
 
 streamed as (
     select
         messages.account_key,
+        periods.period_id,
+        periods.date_basis,
         coalesce(messages.journey_id, 'none') as journey_id,
         messages.journey_version_id,
         coalesce(messages.node_id, 'none') as node_id,
@@ -42,17 +37,22 @@ streamed as (
     from {{ ref('fct_messages') }} as messages
     inner join {{ ref('fct_message_events') }} as events
         on messages.account_key = events.account_key and messages.message_id = events.message_id
+    inner join periods
+        on
+            messages.account_key = periods.account_key
+            and {{ falls_in('periods', 'events.event_date', 'messages.message_date') }}
     where events.event_type = 'streamed' and not messages.is_control
     group by
-        messages.account_key, coalesce(messages.journey_id, 'none'), messages.journey_version_id,
-        coalesce(messages.node_id, 'none'), coalesce(messages.campaign_id, 'none'),
+        messages.account_key, periods.period_id, periods.date_basis, coalesce(messages.journey_id, 'none'),
+        messages.journey_version_id, coalesce(messages.node_id, 'none'), coalesce(messages.campaign_id, 'none'),
         coalesce(messages.channel, 'other')
 ),
 
 streaming_accounts as (
-    select distinct account_key
-    from {{ ref('fct_message_events') }}
-    where event_type = 'streamed'
+    select account_key
+    from {{ ref('int_channel_tracking') }}
+    group by account_key
+    having max(case when tracks_streamed_events then 1 else 0 end) = 1
 ),
 
 ordered_goals as (
@@ -87,7 +87,9 @@ message_conversions as (
         coalesce(messages.campaign_id, 'none') as campaign_id,
         coalesce(messages.channel, 'other') as channel,
         converted.user_key,
-        0 as goal_order
+        0 as goal_order,
+        converted.conversion_date,
+        messages.message_date
     from {{ ref('int_campaign_conversions') }} as converted
     inner join {{ ref('fct_messages') }} as messages
         on converted.account_key = messages.account_key and converted.message_id = messages.message_id
@@ -100,7 +102,9 @@ message_conversions as (
         coalesce(messages.campaign_id, 'none') as campaign_id,
         coalesce(messages.channel, 'other') as channel,
         credits.user_key,
-        ordered_goals.goal_order
+        ordered_goals.goal_order,
+        credits.conversion_date,
+        messages.message_date
     from {{ ref('fct_attribution_credit') }} as credits
     inner join ordered_goals
         on
@@ -112,9 +116,23 @@ message_conversions as (
     where credits.attribution_model = 'last_opened_else_sent'
 ),
 
+period_conversions as (
+    select
+        message_conversions.*,
+        periods.period_id,
+        periods.date_basis
+    from message_conversions
+    inner join periods
+        on
+            message_conversions.account_key = periods.account_key
+            and {{ falls_in('periods', 'message_conversions.conversion_date', 'message_conversions.message_date') }}
+),
+
 conversions as (
     select
         account_key,
+        period_id,
+        date_basis,
         journey_id,
         {{ all_when_rolled_up('journey_version_id') }} as version_group,
         node_id,
@@ -124,16 +142,21 @@ conversions as (
         count(distinct case when goal_order = 1 then user_key end) as ct_goal_1_users,
         count(distinct case when goal_order = 2 then user_key end) as ct_goal_2_users,
         count(distinct case when goal_order = 3 then user_key end) as ct_goal_3_users
-    from message_conversions
+    from period_conversions
     group by {{ grouping_sets([
-        ['account_key', 'journey_id', 'node_id', 'campaign_id', 'channel'],
-        ['account_key', 'journey_id', 'journey_version_id', 'node_id', 'campaign_id', 'channel'],
+        ['account_key', 'period_id', 'date_basis', 'journey_id', 'node_id', 'campaign_id', 'channel'],
+        [
+            'account_key', 'period_id', 'date_basis', 'journey_id', 'journey_version_id', 'node_id', 'campaign_id',
+            'channel',
+        ],
     ]) }}
 ),
 
 streamed_groups as (
     select
         account_key,
+        period_id,
+        date_basis,
         journey_id,
         {{ all_when_rolled_up('journey_version_id') }} as version_group,
         node_id,
@@ -142,8 +165,11 @@ streamed_groups as (
         sum(streamed_events) as streamed_events
     from streamed
     group by {{ grouping_sets([
-        ['account_key', 'journey_id', 'node_id', 'campaign_id', 'channel'],
-        ['account_key', 'journey_id', 'journey_version_id', 'node_id', 'campaign_id', 'channel'],
+        ['account_key', 'period_id', 'date_basis', 'journey_id', 'node_id', 'campaign_id', 'channel'],
+        [
+            'account_key', 'period_id', 'date_basis', 'journey_id', 'journey_version_id', 'node_id', 'campaign_id',
+            'channel',
+        ],
     ]) }}
 ),
 
@@ -173,15 +199,17 @@ configured as (
 sending as (
     select distinct
         account_key,
-        journey_id,
-        journey_version_id,
-        node_id
-    from message_measures
+        journey_id_group as journey_id,
+        journey_version_id_group as journey_version_id,
+        node_id_group as node_id
+    from message_groups
 ),
 
-groups as (
-    select {{ keys | join(', ') }}
-    from message_measures
+all_groups as (
+    select
+        {% for key in keys %}{{ key if key == 'account_key' else key ~ '_group as ' ~ key }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from message_groups
     union all
     select
         {% for key in keys %}configured.{{ key }}{{ ',' if not loop.last }}
@@ -196,22 +224,33 @@ groups as (
     where sending.node_id is null
 ),
 
+groups as (
+    select
+        all_groups.*,
+        periods.period_id,
+        periods.period_from,
+        periods.period_to,
+        periods.date_basis
+    from all_groups
+    inner join periods
+        on all_groups.account_key = periods.account_key
+),
+
 joined as (
     select
-        {% for key in keys %}groups.{{ key }},
-        {% endfor -%}
+        groups.*,
         coalesce(nodes.node_name, any_version.node_name, groups.node_id) as node_name,
         coalesce(campaigns.campaign_name, groups.campaign_id) as campaign_name,
         rules.engagement_rule_id,
         rules.numerator,
         rules.denominator,
         rules.needs_tracking,
-        coalesce(tracking.impression_tracking_available, false) as impression_tracking_available,
+        coalesce(tracking.tracks_messages_impressed, false) as impression_tracking_available,
         case rules.numerator
             {% for name in rule_measures -%}
-            when '{{ name }}' then coalesce(tracking.any_{{ name }}, 0)
+            when '{{ name }}' then coalesce(tracking.tracks_{{ name }}, false)
             {% endfor %}
-        end > 0 as is_numerator_tracked,
+        end as is_numerator_tracked,
         {{ message_measures_or_zero('message_measures') }},
         case when groups.campaign_id <> 'none' then coalesce(conversions.ct_converted_users, 0) end
             as ct_converted_users,
@@ -227,16 +266,18 @@ joined as (
     left join message_measures
         on
             groups.account_key = message_measures.account_key
-            {% for key in keys[1:] %}and groups.{{ key }} = message_measures.{{ key }}
+            {% for key in keys[1:] + period_keys %}and groups.{{ key }} = message_measures.{{ key }}
             {% endfor %}
     left join {{ ref('engagement_rules') }} as rules
         on groups.channel = rules.channel
-    left join tracking
+    left join {{ ref('int_channel_tracking') }} as tracking
         on groups.account_key = tracking.account_key and groups.channel = tracking.channel
     {% for relation in ['conversions', 'streamed_groups'] %}
     left join {{ relation }}
         on
             groups.account_key = {{ relation }}.account_key
+            {% for key in period_keys %}and groups.{{ key }} = {{ relation }}.{{ key }}
+            {% endfor -%}
             and groups.journey_id = {{ relation }}.journey_id
             and groups.journey_version_id = {{ relation }}.version_group
             and groups.node_id = {{ relation }}.node_id
@@ -293,6 +334,10 @@ select
     node_id,
     campaign_id,
     channel,
+    period_id,
+    period_from,
+    period_to,
+    date_basis,
     node_name,
     campaign_name,
     engagement_rule_id,

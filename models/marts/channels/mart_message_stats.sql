@@ -5,8 +5,13 @@ with {{ message_measure_ctes(
         ('campaign_id', "coalesce(messages.campaign_id, 'none')"),
         ('channel', "coalesce(messages.channel, 'other')"),
     ],
-    [['journey_id', 'node_id', 'campaign_id', 'channel']]
+    [['journey_id', 'node_id', 'campaign_id', 'channel']],
+    by_period=true
 ) }},
+
+periods as (
+    {{ period_bases(['event', 'send_cohort']) }}
+),
 
 goals as (
     select
@@ -18,65 +23,82 @@ goals as (
     where is_latest_version
 ),
 
-credits as (
+credited as (
     select
-        account_key,
-        journey_id,
-        node_id,
-        coalesce(campaign_id, 'none') as campaign_id,
-        coalesce(channel, 'other') as channel,
-        goal_id,
-        count(distinct user_key) as pw_point_goal_users
-    from {{ ref('fct_attribution_credit') }}
-    where attribution_model = 'last_opened_else_sent' and message_id <> 'unattributed'
-    group by account_key, journey_id, node_id, coalesce(campaign_id, 'none'), coalesce(channel, 'other'), goal_id
+        credits.account_key,
+        periods.period_id,
+        periods.date_basis,
+        credits.journey_id,
+        credits.node_id,
+        coalesce(credits.campaign_id, 'none') as campaign_id,
+        coalesce(credits.channel, 'other') as channel,
+        credits.goal_id,
+        count(
+            distinct case when credits.attribution_model = 'last_opened_else_sent' then credits.user_key end
+        ) as pw_point_goal_users,
+        count(distinct case when credits.attribution_model = 'linear_sent' then credits.user_key end)
+            as influenced_goal_users
+    from {{ ref('fct_attribution_credit') }} as credits
+    inner join periods
+        on
+            credits.account_key = periods.account_key
+            and {{ falls_in('periods', 'credits.conversion_date', 'credits.message_date') }}
+    where
+        credits.attribution_model in ('last_opened_else_sent', 'linear_sent')
+        and credits.message_id <> 'unattributed'
+    group by
+        credits.account_key, periods.period_id, periods.date_basis, credits.journey_id, credits.node_id,
+        coalesce(credits.campaign_id, 'none'), coalesce(credits.channel, 'other'), credits.goal_id
 ),
 
-touched as (
+groups as (
     select
-        account_key,
-        journey_id,
-        node_id,
-        coalesce(campaign_id, 'none') as campaign_id,
-        coalesce(channel, 'other') as channel,
-        goal_id,
-        count(distinct user_key) as influenced_goal_users
-    from {{ ref('fct_attribution_credit') }}
-    where attribution_model = 'linear_sent' and message_id <> 'unattributed'
-    group by account_key, journey_id, node_id, coalesce(campaign_id, 'none'), coalesce(channel, 'other'), goal_id
+        message_groups.account_key,
+        message_groups.journey_id_group as journey_id,
+        message_groups.node_id_group as node_id,
+        message_groups.campaign_id_group as campaign_id,
+        message_groups.channel_group as channel,
+        periods.period_id,
+        periods.period_from,
+        periods.period_to,
+        periods.date_basis
+    from message_groups
+    inner join periods
+        on message_groups.account_key = periods.account_key
 ),
 
 joined as (
     select
-        message_measures.*,
+        groups.*,
+        {{ message_measures_or_zero('message_measures') }},
         coalesce(goals.goal_id, 'none') as goal_id,
         goals.goal_name,
-        coalesce(nodes.node_name, message_measures.node_id) as node_name,
-        coalesce(campaigns.campaign_name, message_measures.campaign_id) as campaign_name,
-        case when goals.goal_id is not null then coalesce(credits.pw_point_goal_users, 0) end as pw_point_goal_users,
-        case when goals.goal_id is not null then coalesce(touched.influenced_goal_users, 0) end
+        coalesce(nodes.node_name, groups.node_id) as node_name,
+        coalesce(campaigns.campaign_name, groups.campaign_id) as campaign_name,
+        case when goals.goal_id is not null then coalesce(credited.pw_point_goal_users, 0) end as pw_point_goal_users,
+        case when goals.goal_id is not null then coalesce(credited.influenced_goal_users, 0) end
             as influenced_goal_users
-    from message_measures
+    from groups
     left join goals
-        on message_measures.account_key = goals.account_key and message_measures.journey_id = goals.journey_id
+        on groups.account_key = goals.account_key and groups.journey_id = goals.journey_id
     left join {{ ref('int_nodes_any_version') }} as nodes
         on
-            message_measures.account_key = nodes.account_key
-            and message_measures.journey_id = nodes.journey_id
-            and message_measures.node_id = nodes.node_id
+            groups.account_key = nodes.account_key
+            and groups.journey_id = nodes.journey_id
+            and groups.node_id = nodes.node_id
     left join {{ ref('dim_campaign') }} as campaigns
-        on
-            message_measures.account_key = campaigns.account_key
-            and message_measures.campaign_id = campaigns.campaign_id
-    {% for relation in ['credits', 'touched'] %}
+        on groups.account_key = campaigns.account_key and groups.campaign_id = campaigns.campaign_id
+    {% for relation in ['message_measures', 'credited'] -%}
     left join {{ relation }}
         on
-            message_measures.account_key = {{ relation }}.account_key
-            and message_measures.journey_id = {{ relation }}.journey_id
-            and message_measures.node_id = {{ relation }}.node_id
-            and message_measures.campaign_id = {{ relation }}.campaign_id
-            and message_measures.channel = {{ relation }}.channel
-            and goals.goal_id = {{ relation }}.goal_id
+            groups.account_key = {{ relation }}.account_key
+            and groups.period_id = {{ relation }}.period_id
+            and groups.date_basis = {{ relation }}.date_basis
+            and groups.journey_id = {{ relation }}.journey_id
+            and groups.node_id = {{ relation }}.node_id
+            and groups.campaign_id = {{ relation }}.campaign_id
+            and groups.channel = {{ relation }}.channel
+            {{ 'and goals.goal_id = credited.goal_id' if relation == 'credited' }}
     {% endfor %}
 )
 
@@ -87,6 +109,10 @@ select
     campaign_id,
     channel,
     goal_id,
+    period_id,
+    period_from,
+    period_to,
+    date_basis,
     goal_name,
     node_name,
     campaign_name,

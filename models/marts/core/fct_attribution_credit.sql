@@ -32,6 +32,7 @@ candidates as (
         messages.channel,
         messages.campaign_id,
         messages.sent_at,
+        messages.message_date,
         last_opens.opened_at,
         count(*) over (
             partition by
@@ -112,6 +113,7 @@ select
     first_conversions.is_headline_goal,
     first_conversions.conversion_date,
     first_conversions.reporting_timezone,
+    credits.message_date,
     credits.sent_at,
     credits.opened_at,
     first_conversions.occurred_at

@@ -52,6 +52,7 @@ select
     sends.variant_id,
     sends.channel,
     coalesce(sends.platform, 'unknown') as platform,
+    coalesce(sends.device_model, 'unknown') as device_model,
     sends.endpoint_id,
     sends.user_key,
     coalesce(entries.is_control, false) as is_control,
@@ -75,6 +76,8 @@ select
     sends.is_delivered
     or sends.opens_total + sends.clicks_total + sends.reads_total + sends.impressions_total > 0
         as is_delivered_inferred,
+    sends.is_accepted and sends.amplified_reach_events > 0 and sends.direct_reach_events = 0
+        as is_reached_by_amplification_only,
     sends.is_bounced_hard,
     sends.is_bounced_soft,
     sends.issue_kind,
@@ -102,6 +105,7 @@ select
     sends.dismissals_total,
     sends.unsubscribes_total,
     sends.complaints_total,
+    sends.streamed_events,
     sends.sms_segments
 from sends
 inner join {{ ref('stg_settings') }} as settings

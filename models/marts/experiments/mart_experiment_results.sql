@@ -10,7 +10,9 @@ with arms as (
         control_users,
         control_converted_users as control_converted
     from {{ ref('mart_goal_stats') }}
-    where journey_version_id = 'ALL' and control_users > 0
+    where
+        journey_version_id = 'ALL' and period_id = 'all_time' and date_basis = 'event'
+        and control_users > 0
 ),
 
 tested as (

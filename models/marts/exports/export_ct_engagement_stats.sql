@@ -21,5 +21,7 @@ select
     ct_goal_3_users,
     journey_id,
     journey_version_id,
+    period_id,
+    date_basis,
     account_key
 from {{ ref('mart_engagement_stats') }}

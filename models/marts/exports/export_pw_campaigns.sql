@@ -31,5 +31,7 @@ select
     pw_inapp_shows,
     pw_inapp_interaction_users,
     pw_inapp_skips,
+    period_id,
+    date_basis,
     account_key
 from {{ ref('mart_journey_statistics') }}

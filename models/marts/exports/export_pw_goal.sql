@@ -12,6 +12,8 @@ select
     journeys.category,
     stats.journey_id,
     stats.goal_id,
+    stats.period_id,
+    stats.date_basis,
     stats.account_key
 from {{ ref('mart_goal_stats') }} as stats
 inner join {{ ref('dim_goal') }} as goals

@@ -37,6 +37,8 @@ select
     journey_id,
     node_id,
     campaign_id,
+    period_id,
+    date_basis,
     account_key
 from {{ ref('mart_message_stats') }}
 where journey_id <> 'none'

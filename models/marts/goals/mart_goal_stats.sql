@@ -1,4 +1,8 @@
-with goals as (
+with periods as (
+    {{ period_bases(['event', 'entry_cohort']) }}
+),
+
+goals as (
     select *
     from {{ ref('dim_goal') }}
     where is_latest_version
@@ -18,47 +22,87 @@ versions as (
     from {{ ref('dim_journey') }}
 ),
 
+period_entries as (
+    select
+        entries.*,
+        periods.period_id,
+        periods.date_basis
+    from {{ ref('fct_journey_entries') }} as entries
+    inner join periods
+        on
+            entries.account_key = periods.account_key
+            and {{ falls_in('periods', 'entries.entry_date', 'entries.entry_date') }}
+),
+
+conversions_ordered as (
+    select
+        *,
+        row_number() over (
+            partition by account_key, journey_id, goal_id, journey_entry_id
+            order by occurred_at, event_id
+        ) = 1 as is_first_of_entry
+    from {{ ref('fct_conversions') }}
+),
+
+period_conversions as (
+    select
+        conversions_ordered.*,
+        periods.period_id,
+        periods.date_basis
+    from conversions_ordered
+    inner join periods
+        on
+            conversions_ordered.account_key = periods.account_key
+            and {{ falls_in('periods', 'conversions_ordered.conversion_date', 'conversions_ordered.entry_date') }}
+),
+
 entry_users as (
     select
         account_key,
+        period_id,
+        date_basis,
         journey_id,
         {{ all_when_rolled_up('journey_version_id') }} as version_group,
         count(case when not is_control then 1 end) as total_entries,
         count(distinct case when not is_control then user_key end) as unique_entry_users,
         count(distinct case when is_control then user_key end) as control_users
-    from {{ ref('fct_journey_entries') }}
+    from period_entries
     group by {{ grouping_sets([
-        ['account_key', 'journey_id'],
-        ['account_key', 'journey_id', 'journey_version_id'],
+        ['account_key', 'period_id', 'date_basis', 'journey_id'],
+        ['account_key', 'period_id', 'date_basis', 'journey_id', 'journey_version_id'],
     ]) }}
 ),
 
 conversions as (
     select
         account_key,
+        period_id,
+        date_basis,
         journey_id,
         goal_id,
         {{ all_when_rolled_up('journey_version_id') }} as version_group,
         count(case when is_first_conversion and not is_control then 1 end) as converted_users,
         count(case when is_first_conversion and is_control then 1 end) as control_converted_users,
         count(case when not is_control then 1 end) as conversion_events_total,
-        count(distinct case when not is_control then journey_entry_id end) as converted_entries,
+        count(case when is_first_of_entry and not is_control then 1 end) as converted_entries,
         percentile_cont(0.5) within group (
             order by case when is_first_conversion and not is_control then seconds_to_convert end
         ) as ttc_p50_seconds,
         avg(case when is_first_conversion and not is_control then seconds_to_convert end) as ttc_mean_seconds,
         min(case when is_first_conversion and not is_control then seconds_to_convert end) as ttc_min_seconds,
         max(case when is_first_conversion and not is_control then seconds_to_convert end) as ttc_max_seconds
-    from {{ ref('fct_conversions') }}
+    from period_conversions
     group by {{ grouping_sets([
-        ['account_key', 'journey_id', 'goal_id'],
-        ['account_key', 'journey_id', 'goal_id', 'journey_version_id'],
+        ['account_key', 'period_id', 'date_basis', 'journey_id', 'goal_id'],
+        ['account_key', 'period_id', 'date_basis', 'journey_id', 'goal_id', 'journey_version_id'],
     ]) }}
 ),
 
 entry_maturity as (
     select
         entries.account_key,
+        entries.period_id,
+        entries.date_basis,
         entries.journey_id,
         goals.goal_id,
         entries.journey_version_id,
@@ -68,7 +112,7 @@ entry_maturity as (
             < {{ epoch_us('settings.as_of') }},
             false
         ) as is_window_closed
-    from {{ ref('fct_journey_entries') }} as entries
+    from period_entries as entries
     inner join {{ ref('stg_settings') }} as settings
         on entries.account_key = settings.account_key
     inner join goals
@@ -86,14 +130,16 @@ entry_maturity as (
 user_maturity as (
     select
         account_key,
+        period_id,
+        date_basis,
         journey_id,
         goal_id,
         {{ all_when_rolled_up('journey_version_id') }} as version_group,
         user_key
     from entry_maturity
     group by {{ grouping_sets([
-        ['account_key', 'journey_id', 'goal_id', 'user_key'],
-        ['account_key', 'journey_id', 'goal_id', 'journey_version_id', 'user_key'],
+        ['account_key', 'period_id', 'date_basis', 'journey_id', 'goal_id', 'user_key'],
+        ['account_key', 'period_id', 'date_basis', 'journey_id', 'goal_id', 'journey_version_id', 'user_key'],
     ]) }}
     having count(case when not is_window_closed then 1 end) = 0
 ),
@@ -101,16 +147,20 @@ user_maturity as (
 first_converters as (
     select distinct
         account_key,
+        period_id,
+        date_basis,
         journey_id,
         goal_id,
         user_key
-    from {{ ref('fct_conversions') }}
+    from period_conversions
     where is_first_conversion and not is_control
 ),
 
 matured as (
     select
         user_maturity.account_key,
+        user_maturity.period_id,
+        user_maturity.date_basis,
         user_maturity.journey_id,
         user_maturity.goal_id,
         user_maturity.version_group,
@@ -120,11 +170,14 @@ matured as (
     left join first_converters
         on
             user_maturity.account_key = first_converters.account_key
+            and user_maturity.period_id = first_converters.period_id
+            and user_maturity.date_basis = first_converters.date_basis
             and user_maturity.journey_id = first_converters.journey_id
             and user_maturity.goal_id = first_converters.goal_id
             and user_maturity.user_key = first_converters.user_key
     group by
-        user_maturity.account_key, user_maturity.journey_id, user_maturity.goal_id, user_maturity.version_group
+        user_maturity.account_key, user_maturity.period_id, user_maturity.date_basis, user_maturity.journey_id,
+        user_maturity.goal_id, user_maturity.version_group
 ),
 
 joined as (
@@ -133,6 +186,10 @@ joined as (
         goals.journey_id,
         versions.journey_version_id,
         goals.goal_id,
+        periods.period_id,
+        periods.period_from,
+        periods.period_to,
+        periods.date_basis,
         goals.goal_name,
         goals.goal_index,
         goals.goal_event_name,
@@ -156,20 +213,28 @@ joined as (
     from goals
     inner join versions
         on goals.account_key = versions.account_key and goals.journey_id = versions.journey_id
+    inner join periods
+        on goals.account_key = periods.account_key
     left join entry_users
         on
             goals.account_key = entry_users.account_key
+            and periods.period_id = entry_users.period_id
+            and periods.date_basis = entry_users.date_basis
             and goals.journey_id = entry_users.journey_id
             and versions.journey_version_id = entry_users.version_group
     left join conversions
         on
             goals.account_key = conversions.account_key
+            and periods.period_id = conversions.period_id
+            and periods.date_basis = conversions.date_basis
             and goals.journey_id = conversions.journey_id
             and goals.goal_id = conversions.goal_id
             and versions.journey_version_id = conversions.version_group
     left join matured
         on
             goals.account_key = matured.account_key
+            and periods.period_id = matured.period_id
+            and periods.date_basis = matured.date_basis
             and goals.journey_id = matured.journey_id
             and goals.goal_id = matured.goal_id
             and versions.journey_version_id = matured.version_group
@@ -188,6 +253,10 @@ select
     journey_id,
     journey_version_id,
     goal_id,
+    period_id,
+    period_from,
+    period_to,
+    date_basis,
     goal_name,
     goal_index,
     goal_event_name,

@@ -26,55 +26,49 @@ with channels as (
             else messages_clicked
         end as clicked
     from {{ ref('mart_channel_stats') }}
-    where journey_version_id = 'ALL' and platform = 'ALL' and channel <> 'ALL'
-),
-
--- A channel whose account never reports a click has no click tracking.
-tracked as (
-    select
-        account_key,
-        channel
-    from channels
-    where journey_id = 'ALL' and clicked > 0
+    where journey_version_id = 'ALL' and platform = 'ALL' and channel <> 'ALL' and date_basis = 'event'
 ),
 
 click_counts as (
     select
         channels.account_key,
         channels.journey_id,
+        channels.period_id,
         channels.channel,
         channels.messages_accepted as accepted,
-        case when tracked.channel is not null then channels.clicked end as clicked
+        case when tracking.tracks_click_rate then channels.clicked end as clicked
     from channels
-    left join tracked
-        on channels.account_key = tracked.account_key and channels.channel = tracked.channel
+    left join {{ ref('int_channel_tracking') }} as tracking
+        on channels.account_key = tracking.account_key and channels.channel = tracking.channel
     where channels.journey_id <> 'ALL'
 ),
 
 click_rates as (
-    {{ average_click_rate('click_counts', ['account_key', 'journey_id']) | indent(4) }}
+    {{ average_click_rate('click_counts', ['account_key', 'journey_id', 'period_id']) | indent(4) }}
 ),
 
 averages as (
     select
         account_key,
         journey_id,
+        period_id,
         max(avg_ctr_unweighted) as avg_ctr_unweighted,
         max(avg_ctr_pooled) as avg_ctr_pooled
     from click_rates
-    group by account_key, journey_id
+    group by account_key, journey_id, period_id
 ),
 
 figures as (
     select
         account_key,
         journey_id,
+        period_id,
         {% for name, channel, measure in channel_figures -%}
         sum(case when channel = '{{ channel }}' then {{ measure }} else 0 end)
             as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from channels
-    group by account_key, journey_id
+    group by account_key, journey_id, period_id
 ),
 
 joined as (
@@ -82,6 +76,8 @@ joined as (
         overview.account_key,
         overview.journey_id,
         overview.period_id,
+        overview.period_from,
+        overview.period_to,
         overview.as_of,
         overview.journey_name as title,
         overview.journey_status as status,
@@ -105,16 +101,25 @@ joined as (
     inner join {{ ref('dim_journey') }} as journeys
         on overview.account_key = journeys.account_key and overview.journey_id = journeys.journey_id
     left join figures
-        on overview.account_key = figures.account_key and overview.journey_id = figures.journey_id
+        on
+            overview.account_key = figures.account_key
+            and overview.journey_id = figures.journey_id
+            and overview.period_id = figures.period_id
     left join averages
-        on overview.account_key = averages.account_key and overview.journey_id = averages.journey_id
-    where overview.journey_version_id = 'ALL' and overview.period_id = 'all_time'
+        on
+            overview.account_key = averages.account_key
+            and overview.journey_id = averages.journey_id
+            and overview.period_id = averages.period_id
+    where overview.journey_version_id = 'ALL'
 )
 
 select
     account_key,
     journey_id,
     period_id,
+    period_from,
+    period_to,
+    'event' as date_basis,
     as_of,
     title,
     status,

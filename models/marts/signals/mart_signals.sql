@@ -4,17 +4,6 @@ with steps as (
     where journey_version_id = 'ALL' and platform = 'ALL'
 ),
 
--- Without a single reported click on the channel the click rate is unknown, not low.
-click_channels as (
-    select
-        account_key,
-        channel
-    from {{ ref('mart_channel_stats') }}
-    where
-        journey_id = 'ALL' and journey_version_id = 'ALL' and platform = 'ALL'
-        and channel <> 'ALL' and clicks_total > 0
-),
-
 measured as (
     select
         steps.account_key,
@@ -24,8 +13,12 @@ measured as (
         steps.messages_clicked as numerator,
         steps.messages_accepted as denominator
     from steps
-    inner join click_channels
-        on steps.account_key = click_channels.account_key and steps.channel = click_channels.channel
+    -- Without a single reported click on the channel the click rate is unknown, not low.
+    inner join {{ ref('int_channel_tracking') }} as tracking
+        on
+            steps.account_key = tracking.account_key
+            and steps.channel = tracking.channel
+            and tracking.tracks_messages_clicked
     union all
     select
         account_key,

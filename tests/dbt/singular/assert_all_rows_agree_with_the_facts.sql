@@ -1,42 +1,70 @@
--- Rolled-up rows are counted again from the facts, by another way than the marts do.
+-- Rolled-up rows are counted again from the facts, in every period and on both bases, by another way than the marts do.
 -- A returned row names the mart, the measure and the two numbers.
-with entries as (
+with periods as (
+    {{ period_bases(['event', 'send_cohort']) }}
+),
+
+entries as (
     select
-        account_key,
-        journey_id,
+        entries.account_key,
+        entries.journey_id,
+        periods.period_id,
+        periods.date_basis,
         count(*) as total_entries,
-        count(distinct user_key) as unique_entry_users
-    from {{ ref('fct_journey_entries') }}
-    where not is_control
-    group by account_key, journey_id
+        count(distinct entries.user_key) as unique_entry_users
+    from {{ ref('fct_journey_entries') }} as entries
+    inner join periods
+        on
+            entries.account_key = periods.account_key
+            and {{ falls_in('periods', 'entries.entry_date', 'entries.entry_date') }}
+    where not entries.is_control
+    group by entries.account_key, entries.journey_id, periods.period_id, periods.date_basis
 ),
 
 messages as (
     select
-        account_key,
-        journey_id,
-        count(case when is_accepted then 1 end) as messages_accepted,
-        count(distinct case when is_accepted then user_key end) as users_accepted
-    from {{ ref('fct_messages') }}
-    where not is_control and journey_id is not null
-    group by account_key, journey_id
+        messages.account_key,
+        messages.journey_id,
+        periods.period_id,
+        periods.date_basis,
+        count(case when messages.is_accepted then 1 end) as messages_accepted,
+        count(distinct case when messages.is_accepted then messages.user_key end) as users_accepted,
+        count(distinct case when messages.is_accepted then messages.endpoint_id end) as devices_accepted
+    from {{ ref('fct_messages') }} as messages
+    inner join periods
+        on
+            messages.account_key = periods.account_key
+            and {{ falls_in('periods', 'messages.message_date', 'messages.message_date') }}
+    where not messages.is_control and messages.journey_id is not null
+    group by messages.account_key, messages.journey_id, periods.period_id, periods.date_basis
 ),
 
 clicks as (
     select
-        account_key,
-        journey_id,
+        events.account_key,
+        events.journey_id,
+        periods.period_id,
+        periods.date_basis,
         count(*) as clicks_total,
-        count(distinct user_key) as users_clicked
-    from {{ ref('fct_message_events') }}
-    where not is_control and event_type = 'clicked' and journey_id is not null
-    group by account_key, journey_id
+        count(distinct events.message_id) as messages_clicked,
+        count(distinct events.user_key) as users_clicked
+    from {{ ref('fct_message_events') }} as events
+    inner join {{ ref('fct_messages') }} as messages
+        on events.account_key = messages.account_key and events.message_id = messages.message_id
+    inner join periods
+        on
+            events.account_key = periods.account_key
+            and {{ falls_in('periods', 'events.event_date', 'messages.message_date') }}
+    where not events.is_control and events.event_type = 'clicked' and events.journey_id is not null
+    group by events.account_key, events.journey_id, periods.period_id, periods.date_basis
 ),
 
 overview as (
-    select *
+    select
+        *,
+        'event' as date_basis
     from {{ ref('mart_journey_overview') }}
-    where journey_version_id = 'ALL' and period_id = 'all_time'
+    where journey_version_id = 'ALL'
 ),
 
 channels as (
@@ -50,18 +78,25 @@ compared as (
         ('overview', 'entries', 'total_entries'), ('overview', 'entries', 'unique_entry_users'),
         ('overview', 'messages', 'messages_accepted'),
         ('channels', 'messages', 'messages_accepted'), ('channels', 'messages', 'users_accepted'),
-        ('channels', 'clicks', 'clicks_total'), ('channels', 'clicks', 'users_clicked'),
+        ('channels', 'messages', 'devices_accepted'), ('channels', 'clicks', 'clicks_total'),
+        ('channels', 'clicks', 'messages_clicked'), ('channels', 'clicks', 'users_clicked'),
     ] %}
     {% if not loop.first %}union all{% endif %}
     select
         {{ mart }}.account_key,
         {{ mart }}.journey_id,
+        {{ mart }}.period_id,
+        {{ mart }}.date_basis,
         '{{ mart }}.{{ measure }}' as measure,
         {{ mart }}.{{ measure }} as mart_value,
         coalesce({{ fact }}.{{ measure }}, 0) as fact_value
     from {{ mart }}
     left join {{ fact }}
-        on {{ mart }}.account_key = {{ fact }}.account_key and {{ mart }}.journey_id = {{ fact }}.journey_id
+        on
+            {{ mart }}.account_key = {{ fact }}.account_key
+            and {{ mart }}.journey_id = {{ fact }}.journey_id
+            and {{ mart }}.period_id = {{ fact }}.period_id
+            and {{ mart }}.date_basis = {{ fact }}.date_basis
     where {{ mart }}.journey_id <> 'none'
     {% endfor %}
 )

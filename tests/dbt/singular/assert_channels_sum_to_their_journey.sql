@@ -4,13 +4,15 @@ with channels as (
     select
         account_key,
         journey_id,
+        period_id,
+        date_basis,
         sum(case when channel <> 'ALL' then messages_attempted end) as channels_attempted,
         sum(case when channel = 'ALL' then messages_attempted end) as journey_attempted,
         sum(case when channel <> 'ALL' then clicks_total end) as channels_clicks,
         sum(case when channel = 'ALL' then clicks_total end) as journey_clicks
     from {{ ref('mart_channel_stats') }}
     where journey_version_id = 'ALL' and platform = 'ALL'
-    group by account_key, journey_id
+    group by account_key, journey_id, period_id, date_basis
 )
 
 select *

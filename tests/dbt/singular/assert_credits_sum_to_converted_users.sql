@@ -21,4 +21,6 @@ inner join {{ ref('mart_goal_stats') }} as goals
         and credits.journey_id = goals.journey_id
         and credits.goal_id = goals.goal_id
         and goals.journey_version_id = 'ALL'
+        and goals.period_id = 'all_time'
+        and goals.date_basis = 'event'
 where abs(credits.credit - goals.converted_users) > 0.000001

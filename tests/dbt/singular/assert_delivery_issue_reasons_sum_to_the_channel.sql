@@ -5,18 +5,21 @@ with reasons as (
         account_key,
         journey_id,
         channel,
+        period_id,
         sum(case when node_id = 'ALL' then delivery_issue_messages end) as issues_of_reasons,
         sum(case when node_id <> 'ALL' then delivery_issue_messages end) as issues_of_steps,
         sum(case when node_id = 'ALL' then ct_errors end) as errors_of_reasons,
         max(case when node_id = 'ALL' then users_entered_channel_steps end) as users_entered_channel_steps
     from {{ ref('mart_delivery_issues') }}
-    group by account_key, journey_id, channel
+    group by account_key, journey_id, channel, period_id
 )
 
 select
     channels.account_key,
     channels.journey_id,
     channels.channel,
+    channels.period_id,
+    channels.date_basis,
     channels.delivery_issue_messages,
     reasons.issues_of_reasons,
     reasons.issues_of_steps
@@ -26,6 +29,7 @@ left join reasons
         channels.account_key = reasons.account_key
         and channels.journey_id = reasons.journey_id
         and channels.channel = reasons.channel
+        and channels.period_id = reasons.period_id
 where
     channels.journey_version_id = 'ALL'
     and channels.platform = 'ALL'

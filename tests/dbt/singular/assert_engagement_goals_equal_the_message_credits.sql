@@ -19,6 +19,8 @@ select
     messages.node_id,
     messages.campaign_id,
     messages.goal_id,
+    messages.period_id,
+    messages.date_basis,
     messages.pw_point_goal_users,
     ordered_goals.goal_order
 from {{ ref('mart_message_stats') }} as messages
@@ -34,6 +36,8 @@ left join {{ ref('mart_engagement_stats') }} as engagement
         and messages.node_id = engagement.node_id
         and messages.campaign_id = engagement.campaign_id
         and messages.channel = engagement.channel
+        and messages.period_id = engagement.period_id
+        and messages.date_basis = engagement.date_basis
         and engagement.journey_version_id = 'ALL'
 where
     ordered_goals.goal_order <= 3

@@ -15,6 +15,8 @@ left join {{ ref('mart_experiment_results') }} as results
         and goals.goal_id = results.goal_id
 where
     goals.journey_version_id = 'ALL'
+    and goals.period_id = 'all_time'
+    and goals.date_basis = 'event'
     and goals.control_users > 0
     and (
         results.goal_id is null

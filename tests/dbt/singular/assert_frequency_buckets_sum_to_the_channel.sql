@@ -26,6 +26,8 @@ left join buckets
 where
     channels.journey_id = 'ALL'
     and channels.platform = 'ALL'
+    and channels.period_id = 'all_time'
+    and channels.date_basis = 'event'
     and (
         coalesce(buckets.users, 0) <> channels.users_accepted
         or coalesce(buckets.messages_accepted, 0) <> channels.messages_accepted

@@ -1,26 +1,40 @@
--- The export figures of a journey, counted once more from messages and engagement rows.
+-- The export figures of a journey, counted once more from messages and engagement rows, in every period.
 -- A returned row is a journey where a figure differs, or with one average click rate but not the other.
-with messages as (
+with periods as (
+    {{ period_bases(['event']) }}
+),
+
+messages as (
     select
-        account_key,
-        journey_id,
-        count(case when is_attempted then 1 end) as sends,
-        count(case when is_attempted and channel = 'push' then 1 end) as push_sends,
-        count(case when is_delivered and channel = 'sms' then 1 end) as sms_deliveries,
-        count(distinct case when is_accepted then user_key end) as users
-    from {{ ref('fct_messages') }}
-    where not is_control and journey_id is not null
-    group by account_key, journey_id
+        messages.account_key,
+        messages.journey_id,
+        periods.period_id,
+        count(case when messages.is_attempted then 1 end) as sends,
+        count(case when messages.is_attempted and messages.channel = 'push' then 1 end) as push_sends,
+        count(case when messages.is_delivered and messages.channel = 'sms' then 1 end) as sms_deliveries,
+        count(distinct case when messages.is_accepted then messages.user_key end) as users
+    from {{ ref('fct_messages') }} as messages
+    inner join periods
+        on
+            messages.account_key = periods.account_key
+            and {{ falls_in('periods', 'messages.message_date', 'messages.message_date') }}
+    where not messages.is_control and messages.journey_id is not null
+    group by messages.account_key, messages.journey_id, periods.period_id
 ),
 
 clicks as (
     select
-        account_key,
-        journey_id,
+        events.account_key,
+        events.journey_id,
+        periods.period_id,
         count(*) as email_clicks
-    from {{ ref('fct_message_events') }}
-    where not is_control and channel = 'email' and event_type = 'clicked'
-    group by account_key, journey_id
+    from {{ ref('fct_message_events') }} as events
+    inner join periods
+        on
+            events.account_key = periods.account_key
+            and {{ falls_in('periods', 'events.event_date', 'events.event_date') }}
+    where not events.is_control and events.channel = 'email' and events.event_type = 'clicked'
+    group by events.account_key, events.journey_id, periods.period_id
 )
 
 select
@@ -29,9 +43,15 @@ select
     clicks.email_clicks
 from {{ ref('mart_journey_statistics') }} as statistics
 left join messages
-    on statistics.account_key = messages.account_key and statistics.journey_id = messages.journey_id
+    on
+        statistics.account_key = messages.account_key
+        and statistics.journey_id = messages.journey_id
+        and statistics.period_id = messages.period_id
 left join clicks
-    on statistics.account_key = clicks.account_key and statistics.journey_id = clicks.journey_id
+    on
+        statistics.account_key = clicks.account_key
+        and statistics.journey_id = clicks.journey_id
+        and statistics.period_id = clicks.period_id
 where
     statistics.pw_total_sends <> coalesce(messages.sends, 0)
     or statistics.pw_push_sends <> coalesce(messages.push_sends, 0)

@@ -25,6 +25,8 @@ inner join {{ ref('mart_channel_stats') }} as channels
         and buckets.channel = channels.channel
         and channels.journey_id = 'ALL'
         and channels.platform = 'ALL'
+        and channels.period_id = 'all_time'
+        and channels.date_basis = 'event'
 where
     buckets.messages_attempted <> channels.messages_attempted
     or buckets.messages_accepted <> channels.messages_accepted
