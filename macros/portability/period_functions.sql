@@ -14,7 +14,7 @@
         'int_journey_period_measures', 'mart_journey_overview', 'mart_goal_stats', 'mart_channel_stats',
         'mart_message_stats', 'mart_delivery_issues', 'mart_engagement_stats', 'mart_journey_statistics',
         'mart_pw_communications', 'export_pw_campaigns', 'export_pw_goal', 'export_pw_channel', 'export_pw_point',
-        'export_ct_engagement_stats'
+        'export_ct_engagement_stats', 'export_user_level'
     ]) %}
 {% endmacro %}
 
@@ -29,6 +29,7 @@
         'fct_attribution_credit': 'journey_version_id',
         'fct_conversions': 'journey_version_id',
         'fct_journey_entries': 'journey_version_id',
+        'fct_message_events': 'journey_version_id',
         'fct_messages': 'journey_version_id',
         'fct_node_visits': 'journey_version_id',
         'stg_journey_events': "coalesce(journey_version_id, 'unknown')",
@@ -58,7 +59,7 @@
         {%- set relation = adapter.Relation.create(node.database, node.schema, node.alias) -%}
         {%- set local_name = node.schema ~ '.' ~ node.alias -%}
         {%- if node.name == 'dim_period' -%}
-            {%- set query.sql = query.sql.replace(relation | string, duckdb__range_as_period(local_name)) -%}
+            {%- set query.sql = query.sql.replace(relation | string, table_function_period(local_name)) -%}
         {%- elif node.name in period_models() -%}
             {%- set call = local_name ~ '_between(from_day, to_day' -%}
             {%- set arguments = [] -%}
@@ -66,7 +67,7 @@
             {%- set query.sql = query.sql.replace(relation | string, call ~ ', ' ~ arguments | join(', ') ~ ')') -%}
         {%- elif node.name in period_scopes() -%}
             {%- set query.sql = query.sql.replace(
-                relation | string, duckdb__scoped_rows(local_name, period_scopes()[node.name])
+                relation | string, table_function_rows(local_name, period_scopes()[node.name])
             ) -%}
         {%- endif -%}
     {%- endfor -%}
@@ -77,21 +78,24 @@
     )
 {% endmacro %}
 
-{# The only row of dim_period inside a twin: the range of the call. #}
-{% macro duckdb__range_as_period(dim_period) -%}
+{# The only period inside a twin: the range of the call; a null day leaves its end open. #}
+{% macro table_function_period(dim_period) -%}
     (
         select distinct
             account_key,
-            cast(cast(from_day as date) as varchar) || '..' || cast(cast(to_day as date) as varchar) as period_id,
-            cast(cast(from_day as date) as varchar) || ' to ' || cast(cast(to_day as date) as varchar) as period_name,
-            cast(from_day as date) as period_from,
-            cast(to_day as date) as period_to,
+            case
+                when from_day is null and to_day is null then 'all_time'
+                else coalesce(cast(cast(from_day as date) as varchar), '') || '..'
+                    || coalesce(cast(cast(to_day as date) as varchar), '')
+            end as period_id,
+            coalesce(cast(from_day as date), date '1970-01-01') as period_from,
+            coalesce(cast(to_day as date), date '2999-12-31') as period_to,
             reporting_timezone
         from {{ dim_period }}
     )
 {%- endmacro %}
 
-{% macro duckdb__scoped_rows(relation, version) -%}
+{% macro table_function_rows(relation, version) -%}
     (
         select *
         from {{ relation }} as scoped

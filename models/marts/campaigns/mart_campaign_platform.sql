@@ -1,6 +1,10 @@
 with {{ message_measure_ctes(
-    [('campaign_id', 'messages.campaign_id'), ('platform', 'messages.platform')],
-    [['campaign_id'], ['campaign_id', 'platform']],
+    [
+        ('campaign_id', 'messages.campaign_id'),
+        ('platform', 'messages.platform'),
+        ('device_model', 'messages.device_model'),
+    ],
+    [['campaign_id'], ['campaign_id', 'platform'], ['campaign_id', 'platform', 'device_model']],
     'messages.campaign_id is not null'
 ) }},
 
@@ -17,6 +21,7 @@ select
     message_measures.account_key,
     message_measures.campaign_id,
     message_measures.platform,
+    message_measures.device_model,
     cast(message_measures.messages_attempted as bigint) as messages_attempted,
     cast(message_measures.messages_accepted as bigint) as messages_accepted,
     cast(message_measures.messages_failed as bigint) as messages_failed,

@@ -41,6 +41,19 @@ observed as (
     group by account_key, user_key
 ),
 
+devices as (
+    select
+        account_key,
+        user_key,
+        device_id,
+        row_number() over (
+            partition by account_key, user_key
+            order by last_seen_at desc nulls last, device_id desc
+        ) as device_recency
+    from {{ ref('stg_devices') }}
+    where user_key is not null
+),
+
 named as (
     select
         account_key,
@@ -57,6 +70,7 @@ select
     named.account_key,
     named.user_key,
     coalesce(profiles.external_user_id, named.user_key) as external_user_id,
+    devices.device_id as hwid,
     profiles.country,
     profiles.language,
     profiles.timezone,
@@ -71,6 +85,8 @@ left join profiles
     on named.account_key = profiles.account_key and named.user_key = profiles.user_key and profiles.profile_order = 1
 left join observed
     on named.account_key = observed.account_key and named.user_key = observed.user_key
+left join devices
+    on named.account_key = devices.account_key and named.user_key = devices.user_key and devices.device_recency = 1
 left join {{ ref('stg_test_users') }} as test_users
     on named.account_key = test_users.account_key and named.user_key = test_users.user_key
 where test_users.user_key is null

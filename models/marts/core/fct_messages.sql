@@ -76,8 +76,10 @@ select
     sends.is_delivered
     or sends.opens_total + sends.clicks_total + sends.reads_total + sends.impressions_total > 0
         as is_delivered_inferred,
-    sends.is_accepted and sends.amplified_reach_events > 0 and sends.direct_reach_events = 0
-        as is_reached_by_amplification_only,
+    sends.is_accepted
+    and coalesce(sends.channel, 'other') <> 'app_inbox'
+    and sends.amplified_reach_events > 0
+    and sends.direct_reach_events = 0 as is_reached_by_amplification_only,
     sends.is_bounced_hard,
     sends.is_bounced_soft,
     sends.issue_kind,

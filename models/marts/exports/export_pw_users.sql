@@ -2,6 +2,7 @@ select
     coalesce(external_user_id, user_key) as external_user_id,
     pw_status,
     pw_last_step,
+    hwid,
     last_node_id,
     entered_at,
     effective_exit_at,

@@ -84,6 +84,8 @@ select
     cast(sum(exits) as bigint) as exits,
     cast(sum(dropoffs_internal) as bigint) as dropoffs_internal,
     cast(sum(dropoffs_sending) as bigint) as dropoffs_sending,
+    cast(sum(dropoffs_internal) + sum(dropoffs_sending) as bigint) as pw_dropoffs_chart,
+    cast({{ pct('(sum(dropoffs_internal) + sum(dropoffs_sending))', 'sum(entries)') }} as double) as pw_dropoff_rate_pct,
     cast(sum(first_conversions) as bigint) as first_conversions,
     cast(sum(conversion_events) as bigint) as conversion_events,
     cast(sum(messages_attempted) as bigint) as messages_attempted,

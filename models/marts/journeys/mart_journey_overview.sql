@@ -13,6 +13,25 @@ with groups as (
     from {{ ref('dim_journey') }}
 ),
 
+-- Only channels that report opens can answer how many messages were opened (A34).
+opens as (
+    select
+        channels.account_key,
+        channels.journey_id,
+        channels.journey_version_id,
+        channels.period_id,
+        sum(channels.messages_opened) as messages_opened,
+        sum(channels.messages_accepted) as open_trackable_messages
+    from {{ ref('mart_channel_stats') }} as channels
+    inner join {{ ref('int_channel_tracking') }} as tracking
+        on
+            channels.account_key = tracking.account_key
+            and channels.channel = tracking.channel
+            and tracking.tracks_messages_opened
+    where channels.platform = 'ALL' and channels.date_basis = 'event'
+    group by channels.account_key, channels.journey_id, channels.journey_version_id, channels.period_id
+),
+
 joined as (
     select
         groups.account_key,
@@ -29,6 +48,8 @@ joined as (
         journeys.journey_status,
         journeys.headline_goal_id as primary_goal_id,
         journeys.goals_configured,
+        coalesce(opens.messages_opened, 0) as messages_opened,
+        coalesce(opens.open_trackable_messages, 0) as open_trackable_messages,
         {% for name in measures %}coalesce(measures.{{ name }}, 0) as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from groups
@@ -44,6 +65,12 @@ joined as (
             and groups.journey_id = measures.journey_id
             and groups.journey_version_id = measures.journey_version_id
             and periods.period_id = measures.period_id
+    left join opens
+        on
+            groups.account_key = opens.account_key
+            and groups.journey_id = opens.journey_id
+            and groups.journey_version_id = opens.journey_version_id
+            and periods.period_id = opens.period_id
 )
 
 select
@@ -61,5 +88,14 @@ select
     journey_status,
     primary_goal_id,
     goals_configured,
-    {{ journey_measure_columns() }}
+    {{ journey_measure_columns() }},
+    cast(total_entries as bigint) as pw_entrances,
+    cast(users_in_journey_now as bigint) as pw_in_journey_now,
+    cast(dropoffs_internal as bigint) as pw_internal_errors,
+    cast({{ pct('dropoffs_internal + dropoffs_sending', 'total_entries') }} as double) as pw_dropoff_rate_pct,
+    cast(messages_opened as bigint) as pw_messages_opened,
+    cast(open_trackable_messages as bigint) as open_trackable_messages,
+    cast({{ pct('messages_opened', 'open_trackable_messages') }} as double) as pw_messages_opened_pct,
+    cast(total_entries as bigint) as nm_total_entries,
+    cast(unique_entry_users as bigint) as nm_entry_user_count
 from joined

@@ -6,6 +6,7 @@ select
     journeys.journey_name,
     entries.user_key,
     users.external_user_id,
+    users.hwid,
     case entries.entry_status
         when 'in_progress' then 'In Progress'
         when 'dropped_off' then 'Dropped off'
