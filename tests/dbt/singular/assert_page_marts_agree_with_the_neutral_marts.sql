@@ -12,7 +12,56 @@
     ('nm_android_sent_count + nm_ios_sent_count + nm_other_platform_sent_count', 'push', 'messages_accepted'),
     ('nm_android_clicked_count + nm_ios_clicked_count + nm_other_platform_clicked_count', 'push', 'clicks_total')
 ] %}
-with compared as (
+with days as (
+    select
+        account_key,
+        journey_id,
+        goal_id,
+        sum(goal_first_conversions) as goal_first_conversions
+    from {{ ref('mart_goal_daily') }}
+    group by account_key, journey_id, goal_id
+),
+
+errors as (
+    select
+        account_key,
+        campaign_id,
+        sum(ct_errors) as ct_errors
+    from {{ ref('mart_campaign_errors') }}
+    group by account_key, campaign_id
+),
+
+controls as (
+    select
+        account_key,
+        journey_id,
+        sum(control_entries) as control_entries
+    from {{ ref('mart_control_groups') }}
+    group by account_key, journey_id
+),
+
+converted as (
+    select distinct
+        account_key,
+        campaign_id,
+        conversion_event_id
+    from {{ ref('int_campaign_conversions') }}
+),
+
+spent as (
+    select
+        converted.account_key,
+        converted.campaign_id,
+        events.currency,
+        sum(events.value) as revenue_all
+    from converted
+    inner join {{ ref('stg_user_events') }} as events
+        on converted.account_key = events.account_key and converted.conversion_event_id = events.event_id
+    where events.currency is not null
+    group by converted.account_key, converted.campaign_id, events.currency
+),
+
+compared as (
     {% for figure, channel, measure in channel_figures -%}
     select
         '{{ figure }}' as figure,
@@ -56,15 +105,7 @@ with compared as (
         coalesce(days.goal_first_conversions, 0) as page_value,
         goals.converted_users as mart_value
     from {{ ref('mart_goal_stats') }} as goals
-    left join (
-        select
-            account_key,
-            journey_id,
-            goal_id,
-            sum(goal_first_conversions) as goal_first_conversions
-        from {{ ref('mart_goal_daily') }}
-        group by account_key, journey_id, goal_id
-    ) as days
+    left join days
         on
             goals.account_key = days.account_key
             and goals.journey_id = days.journey_id
@@ -78,14 +119,7 @@ with compared as (
         coalesce(errors.ct_errors, 0) as page_value,
         campaigns.ct_errors as mart_value
     from {{ ref('mart_campaign_stats') }} as campaigns
-    left join (
-        select
-            account_key,
-            campaign_id,
-            sum(ct_errors) as ct_errors
-        from {{ ref('mart_campaign_errors') }}
-        group by account_key, campaign_id
-    ) as errors
+    left join errors
         on campaigns.account_key = errors.account_key and campaigns.campaign_id = errors.campaign_id
     union all
     select
@@ -95,14 +129,7 @@ with compared as (
         coalesce(controls.control_entries, 0) as page_value,
         overview.control_entries as mart_value
     from {{ ref('mart_journey_overview') }} as overview
-    left join (
-        select
-            account_key,
-            journey_id,
-            sum(control_entries) as control_entries
-        from {{ ref('mart_control_groups') }}
-        group by account_key, journey_id
-    ) as controls
+    left join controls
         on overview.account_key = controls.account_key and overview.journey_id = controls.journey_id
     where overview.journey_version_id = 'ALL' and overview.period_id = 'all_time'
     union all
@@ -113,24 +140,7 @@ with compared as (
         revenue.revenue_all as page_value,
         spent.revenue_all as mart_value
     from {{ ref('mart_campaign_revenue') }} as revenue
-    left join (
-        select
-            converted.account_key,
-            converted.campaign_id,
-            events.currency,
-            sum(events.value) as revenue_all
-        from (
-            select distinct
-                account_key,
-                campaign_id,
-                conversion_event_id
-            from {{ ref('int_campaign_conversions') }}
-        ) as converted
-        inner join {{ ref('stg_user_events') }} as events
-            on converted.account_key = events.account_key and converted.conversion_event_id = events.event_id
-        where events.currency is not null
-        group by converted.account_key, converted.campaign_id, events.currency
-    ) as spent
+    left join spent
         on
             revenue.account_key = spent.account_key
             and revenue.campaign_id = spent.campaign_id
