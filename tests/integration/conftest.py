@@ -1,16 +1,20 @@
-"""Fixtures of the integration tests: landing folders and the staged tables built from them."""
+"""Fixtures of the integration tests: landing folders, staged tables and the warehouse of the demo data."""
 
 from __future__ import annotations
 
 import gzip
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+import duckdb
 import pytest
 
-from orchestration.build import DbtResult, run_dbt
+from orchestration.build import PROJECT_ROOT, DbtResult, run_dbt
 
 
 @dataclass
@@ -55,3 +59,17 @@ def new_landing(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Landin
     work = tmp_path_factory.mktemp("dbt")
     numbers = count()
     return lambda: Landing(work / f"landing_{next(numbers)}", work)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, duckdb.DuckDBPyConnection]:
+    """Truth of a small demo data set and a read-only connection to the warehouse built from it."""
+    folder = tmp_path_factory.mktemp("demo")
+    command = [sys.executable, "-m", "simulator", "--out", str(folder), "--events", "20000", "--seed", "7"]
+    subprocess.run(command, cwd=PROJECT_ROOT, check=True, capture_output=True)
+    warehouse = folder / "warehouse.duckdb"
+    run_dbt(
+        ["build"], landing=folder / "landing", warehouse=warehouse, target_path=folder / "target"
+    ).raise_for_error()
+    truth = json.loads((folder / "truth" / "truth.json").read_text(encoding="utf-8"))
+    return truth, duckdb.connect(str(warehouse), read_only=True)

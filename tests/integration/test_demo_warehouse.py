@@ -2,30 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-
 import duckdb
-import pytest
-
-from orchestration.build import PROJECT_ROOT, run_dbt
 
 EVENT_TABLES = ("journey_events", "message_events", "user_events")
-
-
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, duckdb.DuckDBPyConnection]:
-    """Truth of a small demo data set and a read-only connection to the warehouse built from it."""
-    folder = tmp_path_factory.mktemp("demo")
-    command = [sys.executable, "-m", "simulator", "--out", str(folder), "--events", "20000", "--seed", "7"]
-    subprocess.run(command, cwd=PROJECT_ROOT, check=True, capture_output=True)
-    warehouse = folder / "warehouse.duckdb"
-    run_dbt(
-        ["build"], landing=folder / "landing", warehouse=warehouse, target_path=folder / "target"
-    ).raise_for_error()
-    truth = json.loads((folder / "truth" / "truth.json").read_text(encoding="utf-8"))
-    return truth, duckdb.connect(str(warehouse), read_only=True)
 
 
 def rows(connection: duckdb.DuckDBPyConnection, sql: str) -> dict:
