@@ -12,7 +12,7 @@ export DO_NOT_TRACK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export JOURNEY_WAREHOUSE := $(or $(WAREHOUSE),warehouse/journeys.duckdb)
 
-.PHONY: help setup run export test lint format demo scenarios docs clean lock
+.PHONY: help setup run export test lint format demo scenarios coverage docs clean lock
 
 help: ## List the commands
 	@echo "Usage: make COMMAND [VARIABLE=value]"
@@ -21,7 +21,8 @@ help: ## List the commands
 	    | while IFS='|' read -r name text; do printf '  %-11s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo "Variables: LANDING=folder of raw files, WAREHOUSE=DuckDB file, VARS='{\"as_of\": \"2026-08-01\"}',"
-	@echo "           FORCE=1 to rebuild unchanged data, FILES='a.yaml b.yaml' for scenarios"
+	@echo "           FORCE=1 to rebuild unchanged data, FILES='a.yaml b.yaml' for scenarios,"
+	@echo "           NAME=export_pw_users, FORMAT=xlsx, OPTIONS='--journey welcome' and LIST=1 for export"
 
 setup: $(STAMP) ## Create .venv with the locked packages (runs again only when the lock changed)
 
@@ -52,8 +53,8 @@ run: export LANDING := $(or $(LANDING),demo/landing)
 run: $(STAMP) $(if $(LANDING),,demo) ## Build the warehouse from LANDING (default: demo data) and show the overview
 	@$(PYTHON) -m orchestration.cli run $(if $(FORCE),--force) $(if $(VARS),--vars "$$VARS")
 
-export: $(STAMP) ## Write an export: NAME=export_pw_users FORMAT=xlsx OPTIONS='--journey welcome' (no NAME: list)
-	@$(PYTHON) -m orchestration.exports $(or $(NAME),--list) $(if $(FORMAT),--format $(FORMAT)) $(OPTIONS)
+export: $(STAMP) ## Write every export as a file below exports/, or the one of NAME; docs/exports.md has the options
+	@$(PYTHON) -m orchestration.exports $(NAME) $(if $(LIST),--list) $(if $(FORMAT),--format $(FORMAT)) $(OPTIONS)
 
 test: lint ## Run every check: lint, then all tests but the slow ones
 	@$(PYTHON) -m pytest -m "not slow"
@@ -76,6 +77,9 @@ demo/truth/truth.json: | $(STAMP)
 
 scenarios: $(STAMP) ## Run the metric scenarios, or those of FILES
 	@$(PYTHON) -m pytest tests/scenarios $(foreach file,$(FILES),--scenario-file $(file))
+
+coverage: $(STAMP) ## Write docs/coverage.md: column and tests of every item of the vendor pages
+	@$(PYTHON) -m orchestration.coverage
 
 docs: $(STAMP) ## Write the documentation page target/static_index.html of the built warehouse
 	@[ -e "$$JOURNEY_WAREHOUSE" ] || { echo "There is no warehouse at $$JOURNEY_WAREHOUSE. Run 'make run' first." >&2; exit 1; }

@@ -8,9 +8,10 @@
 {% set channel_figures = [
     'ct_sent', 'send_attempt_events', 'messages_delivered_inferred', 'ct_errors', 'ct_errors_technical',
     'ct_errors_non_technical', 'delivery_issue_messages', 'issues_policy', 'clicks_total', 'messages_clicked', 'users_clicked',
-    'messages_opened', 'users_opened', 'messages_accepted', 'users_accepted', 'messages_impressed', 'user_open_rate',
-    'pw_unique_open_rate', 'ct_ctr_pct', 'ct_clicks_pct'
+    'messages_opened', 'users_opened', 'messages_accepted', 'users_accepted', 'messages_impressed'
 ] %}
+{% set channel_rates = ['user_open_rate', 'pw_unique_open_rate', 'ct_ctr_pct', 'ct_clicks_pct'] %}
+{% set last_figure = channel_rates | last %}
 with overview as (
     select *
     from {{ ref('mart_journey_overview') }}
@@ -25,18 +26,31 @@ channels as (
         and channel = 'ALL' and platform = 'ALL'
 ),
 
+-- A journey without a message has no channel row: its counts are 0, its rates unknown.
+joined as (
+    select
+        overview.account_key,
+        overview.journey_id,
+        {% for name in overview_figures %}overview.{{ name }},
+        {% endfor -%}
+        {% for name in channel_figures if name not in overview_figures %}coalesce(channels.{{ name }}, 0) as {{ name }},
+        {% endfor -%}
+        {% for name in channel_rates %}channels.{{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from overview
+    left join channels
+        on overview.account_key = channels.account_key and overview.journey_id = channels.journey_id
+),
+
 figures as (
-    {% for relation, names in [('overview', overview_figures), ('channels', channel_figures)] -%}
-    {% set last_relation = loop.last -%}
-    {% for name in names -%}
+    {% for name in overview_figures + channel_figures + channel_rates -%}
     select
         account_key,
         journey_id,
         '{{ name }}' as figure_name,
         cast({{ name }} as double) as figure_value
-    from {{ relation }}
-    {{ 'union all' if not (loop.last and last_relation) }}
-    {% endfor -%}
+    from joined
+    {{ 'union all' if name != last_figure }}
     {% endfor -%}
 ),
 
