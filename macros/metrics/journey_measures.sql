@@ -2,7 +2,7 @@
     The journey measures, defined once: (measure, row source, value per row).
 
     Every source row has a date (null = snapshot at as_of, part of every period), a journey, a version and a user.
-    journey_sums: additive over rows; journey_users: distinct users for whom a sum is above 0.
+    journey_sums: additive over rows; journey_users: distinct users with any of the measure (measure, sum that must be above 0).
 #}
 {% macro journey_sums() %}
     {% do return({
@@ -46,15 +46,15 @@
 
 {% macro journey_users() %}
     {% do return([
-        ('qualified_users', 'qualified_events > 0'),
-        ('unique_entry_users', 'total_entries > 0'),
-        ('control_users', 'control_entries > 0'),
-        ('users_in_journey_now', 'entries_open_now > 0'),
-        ('pw_unique_users_messaged', 'messages_accepted > 0'),
-        ('sending_error_users', 'sending_error_messages > 0'),
-        ('goals_users_any', 'goals_users_sum > 0'),
-        ('converted_users', 'first_conversions > 0'),
-        ('cohort_converted_users', 'cohort_first_conversions > 0'),
+        ('qualified_users', 'qualified_events'),
+        ('unique_entry_users', 'total_entries'),
+        ('control_users', 'control_entries'),
+        ('users_in_journey_now', 'entries_open_now'),
+        ('pw_unique_users_messaged', 'messages_accepted'),
+        ('sending_error_users', 'sending_error_messages'),
+        ('goals_users_any', 'goals_users_sum'),
+        ('converted_users', 'first_conversions'),
+        ('cohort_converted_users', 'cohort_first_conversions'),
     ]) %}
 {% endmacro %}
 

@@ -54,24 +54,37 @@
 {% endmacro %}
 
 
-{# Distinct users: (measure, per-user flag over the sums of that user). #}
+{# Per user and group: whether the user has any of these. #}
+{% macro message_user_flags() %}
+    {% set flags = [
+        ('has_accepted', 'messages_accepted'),
+        ('has_delivered', 'messages_delivered'),
+        ('has_issue', 'delivery_issue_messages'),
+        ('has_sending_error', 'pw_sending_error_messages'),
+    ] %}
+    {% for name in engagement_columns() %}{% do flags.append(('has_' ~ name, 'user_' ~ name)) %}{% endfor %}
+    {% do return(flags) %}
+{% endmacro %}
+
+
+{# Distinct users: (measure, condition over the flags of a user). #}
 {% macro message_users() %}
     {% do return([
-        ('users_accepted', 'messages_accepted > 0'),
-        ('users_delivered', 'messages_delivered > 0'),
-        ('delivery_issue_users', 'delivery_issue_messages > 0'),
-        ('pw_sending_error_users', 'pw_sending_error_messages > 0'),
-        ('users_impressed', 'user_impressions > 0'),
-        ('users_opened', 'user_opens > 0'),
-        ('users_opened_human', 'user_opens_human > 0'),
-        ('users_clicked', 'user_clicks > 0'),
-        ('users_clicked_human', 'user_clicks_human > 0'),
-        ('users_read', 'user_reads > 0'),
-        ('users_replied', 'user_replies > 0'),
-        ('users_unsubscribed', 'user_unsubscribes > 0'),
-        ('users_complained', 'user_complaints > 0'),
-        ('users_skipped_in_app', 'user_dismissals > 0 and user_clicks = 0'),
-        ('users_no_interaction', 'user_impressions > 0 and user_clicks = 0'),
+        ('users_accepted', 'has_accepted'),
+        ('users_delivered', 'has_delivered'),
+        ('delivery_issue_users', 'has_issue'),
+        ('pw_sending_error_users', 'has_sending_error'),
+        ('users_impressed', 'has_impressions'),
+        ('users_opened', 'has_opens'),
+        ('users_opened_human', 'has_opens_human'),
+        ('users_clicked', 'has_clicks'),
+        ('users_clicked_human', 'has_clicks_human'),
+        ('users_read', 'has_reads'),
+        ('users_replied', 'has_replies'),
+        ('users_unsubscribed', 'has_unsubscribes'),
+        ('users_complained', 'has_complaints'),
+        ('users_skipped_in_app', 'has_dismissals and not has_clicks'),
+        ('users_no_interaction', 'has_impressions and not has_clicks'),
     ]) %}
 {% endmacro %}
 
@@ -109,12 +122,12 @@
 {%- set names = dimensions | map(attribute=0) | list -%}
 {%- set period_keys = ['period_id', 'counted_basis'] if by_period else [] -%}
 {%- set user_sets = [] -%}
-{%- set device_sets = [] -%}
 {%- set group_sets = [] -%}
+{%- set row_sets = [] -%}
 {%- for columns in sets -%}
     {%- do user_sets.append(['account_key'] + period_keys + columns + ['user_key']) -%}
-    {%- do group_sets.append(['account_key'] + columns) -%}
-    {%- do device_sets.append(['account_key'] + period_keys + columns) -%}
+    {%- do group_sets.append(['account_key'] + period_keys + columns) -%}
+    {%- do row_sets.append(['account_key'] + columns) -%}
 {%- endfor -%}
 scoped_messages as (
     select
@@ -169,7 +182,7 @@ message_groups as (
         {% for name in names %}{{ all_when_rolled_up(name) }} as {{ name }}_group{{ ',' if not loop.last }}
         {% endfor %}
     from message_combinations
-    group by {{ grouping_sets(group_sets) }}
+    group by {{ grouping_sets(row_sets) }}
 ),
 
 shown_bases as (
@@ -269,19 +282,68 @@ message_user_rows as (
     {%- endif %}
 ),
 
--- One row per group and user, so that uniques are counted without a distinct over every message.
+-- One row per finest group and user: every rolled-up row is counted from these, not from the messages.
 message_user_sums as (
     select
-        {{ (['account_key'] + period_keys) | join(', ') }},
-        {% for name in names %}{{ all_when_rolled_up(name) }} as {{ name }}_group,
-        {% endfor -%}
+        {{ (['account_key'] + period_keys + names) | join(', ') }},
         user_key,
         {% for name, expression in message_sums() %}sum({{ name }}) as {{ name }},
         {% endfor -%}
         {% for name in engagement_columns() %}sum(user_{{ name }}) as user_{{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from message_user_rows
+    group by {{ (['account_key'] + period_keys + names) | join(', ') }}, user_key
+),
+
+message_group_sums as (
+    select
+        {{ (['account_key'] + period_keys + names) | join(', ') }},
+        {% for name, expression in message_sums() %}sum({{ name }}) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from message_user_sums
+    group by {{ (['account_key'] + period_keys + names) | join(', ') }}
+),
+
+message_totals as (
+    select
+        {{ (['account_key'] + period_keys) | join(', ') }},
+        {% for name in names %}{{ all_when_rolled_up(name) }} as {{ name }}_group,
+        {% endfor -%}
+        {% for name, expression in message_sums() %}sum({{ name }}) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from message_group_sums
+    group by {{ grouping_sets(group_sets) }}
+),
+
+message_users_flagged as (
+    select
+        {{ (['account_key'] + period_keys) | join(', ') }},
+        {% for name in names %}{{ all_when_rolled_up(name) }} as {{ name }}_group,
+        {% endfor -%}
+        user_key,
+        {% for flag, measure in message_user_flags() %}coalesce(bool_or({{ measure }} > 0), false) as {{ flag }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from message_user_sums
     group by {{ grouping_sets(user_sets) }}
+),
+
+message_users_counted as (
+    select
+        {{ (['account_key'] + period_keys) | join(', ') }},
+        {% for name in names %}{{ name }}_group,
+        {% endfor -%}
+        {% for name, flag in message_users() %}count(case when {{ flag }} then 1 end) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from message_users_flagged
+    group by {{ (['account_key'] + period_keys) | join(', ') }}{% for name in names %}, {{ name }}_group{% endfor %}
+),
+
+message_endpoints as (
+    select distinct
+        {{ (['account_key'] + period_keys + names) | join(', ') }},
+        accepted_endpoint_id
+    from message_periods
+    where accepted_endpoint_id is not null
 ),
 
 message_devices as (
@@ -290,21 +352,8 @@ message_devices as (
         {% for name in names %}{{ all_when_rolled_up(name) }} as {{ name }}_group,
         {% endfor -%}
         count(distinct accepted_endpoint_id) as devices_accepted
-    from message_periods
-    group by {{ grouping_sets(device_sets) }}
-),
-
-message_totals as (
-    select
-        {{ (['account_key'] + period_keys) | join(', ') }},
-        {% for name in names %}{{ name }}_group,
-        {% endfor -%}
-        {% for name, expression in message_sums() %}sum({{ name }}) as {{ name }},
-        {% endfor -%}
-        {% for name, flag in message_users() %}count(case when {{ flag }} then 1 end) as {{ name }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from message_user_sums
-    group by {{ (['account_key'] + period_keys) | join(', ') }}{% for name in names %}, {{ name }}_group{% endfor %}
+    from message_endpoints
+    group by {{ grouping_sets(group_sets) }}
 ),
 
 message_measures as (
@@ -315,7 +364,9 @@ message_measures as (
         {% endif -%}
         {% for name in names %}message_totals.{{ name }}_group as {{ name }},
         {% endfor -%}
-        {% for name, expression in message_sums() + message_users() %}message_totals.{{ name }},
+        {% for name, expression in message_sums() %}message_totals.{{ name }},
+        {% endfor -%}
+        {% for name, flag in message_users() %}message_users_counted.{{ name }},
         {% endfor -%}
         coalesce(message_devices.devices_accepted, 0) as devices_accepted
     from message_totals
@@ -323,13 +374,15 @@ message_measures as (
     inner join shown_bases
         on message_totals.counted_basis = shown_bases.counted_basis
     {% endif -%}
-    left join message_devices
+    {% for relation in ['message_users_counted', 'message_devices'] -%}
+    left join {{ relation }}
         on
-            message_totals.account_key = message_devices.account_key
-            {% for name in period_keys %}and message_totals.{{ name }} = message_devices.{{ name }}
+            message_totals.account_key = {{ relation }}.account_key
+            {% for name in period_keys %}and message_totals.{{ name }} = {{ relation }}.{{ name }}
             {% endfor -%}
-            {% for name in names %}and message_totals.{{ name }}_group = message_devices.{{ name }}_group
+            {% for name in names %}and message_totals.{{ name }}_group = {{ relation }}.{{ name }}_group
             {% endfor %}
+    {% endfor %}
 )
 {%- endmacro %}
 

@@ -14,7 +14,7 @@
         period_from,
         period_to,
         '{{ basis }}' as date_basis
-    from {{ ref('dim_period') }}
+    from {{ ref('dim_period').include(database=false) }}
     {% if not loop.last %}union all{% endif %}
     {%- endfor -%}
 {%- endmacro %}

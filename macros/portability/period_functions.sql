@@ -54,27 +54,25 @@
 {% endmacro %}
 
 {% macro duckdb__create_period_function() %}
-    {%- set query = namespace(sql=sql) -%}
+    {#- Without the name of the database the function works in a copied or renamed file. -#}
+    {%- set query = namespace(sql=sql.replace('"' ~ this.database ~ '".', '')) -%}
     {%- for node in graph.nodes.values() if node.unique_id in model.depends_on.nodes and node.resource_type == 'model' -%}
-        {%- set relation = adapter.Relation.create(node.database, node.schema, node.alias) -%}
-        {%- set local_name = node.schema ~ '.' ~ node.alias -%}
+        {%- set quoted = '"' ~ node.schema ~ '"."' ~ node.alias ~ '"' -%}
+        {%- set name = node.schema ~ '.' ~ node.alias -%}
         {%- if node.name == 'dim_period' -%}
-            {%- set query.sql = query.sql.replace(relation | string, table_function_period(local_name)) -%}
+            {%- set query.sql = query.sql.replace(quoted, table_function_period(name)) -%}
         {%- elif node.name in period_models() -%}
-            {%- set call = local_name ~ '_between(from_day, to_day' -%}
-            {%- set arguments = [] -%}
-            {%- for name in period_filters() -%}{%- do arguments.append(name ~ ' := ' ~ name) -%}{%- endfor -%}
-            {%- set query.sql = query.sql.replace(relation | string, call ~ ', ' ~ arguments | join(', ') ~ ')') -%}
+            {%- set arguments = ['from_day', 'to_day'] -%}
+            {%- for filter in period_filters() -%}{%- do arguments.append(filter ~ ' := ' ~ filter) -%}{%- endfor -%}
+            {%- set query.sql = query.sql.replace(quoted, name ~ '_between(' ~ arguments | join(', ') ~ ')') -%}
         {%- elif node.name in period_scopes() -%}
-            {%- set query.sql = query.sql.replace(
-                relation | string, table_function_rows(local_name, period_scopes()[node.name])
-            ) -%}
+            {%- set query.sql = query.sql.replace(quoted, table_function_rows(name, period_scopes()[node.name])) -%}
         {%- endif -%}
     {%- endfor -%}
     create or replace macro {{ this.schema }}.{{ this.identifier }}_between(
-        from_day, to_day, {% for name in period_filters() %}{{ name }} := null{{ ', ' if not loop.last }}{% endfor %}
+        from_day, to_day, {% for filter in period_filters() %}{{ filter }} := null{{ ', ' if not loop.last }}{% endfor %}
     ) as table (
-        {{ query.sql.replace('"' ~ this.database ~ '".', '') }}
+        {{ query.sql }}
     )
 {% endmacro %}
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import duckdb
 
 EVENT_TABLES = ("journey_events", "message_events", "user_events")
@@ -93,3 +96,25 @@ def test_a_converted_user_can_be_followed_to_the_raw_row(demo):
     found = connection.execute("select count(*) from marts.fct_conversions").fetchone()
     assert lost == (0,)
     assert found > (0,)
+
+
+def test_every_column_of_every_table_and_view_is_described(demo):
+    _, connection = demo
+    (warehouse,) = connection.execute(
+        "select path from duckdb_databases() where database_name = current_database()"
+    ).fetchone()
+    manifest = json.loads(Path(warehouse).with_name("target").joinpath("manifest.json").read_text())
+    described = {
+        (node["schema"], node["alias"], column["name"])
+        for node in manifest["nodes"].values()
+        if node["resource_type"] in ("model", "seed")
+        for column in node["columns"].values()
+        if column["description"].strip()
+    }
+    built = set(
+        connection.execute(
+            "select table_schema, table_name, column_name from information_schema.columns"
+        ).fetchall()
+    )
+    assert {schema for schema, _, _ in built} >= {"staging", "intermediate", "marts", "quality", "seeds"}
+    assert built ^ described == set()

@@ -249,3 +249,19 @@ def test_dbt_shows_a_range_through_the_macro(demo, days, tmp_path):
     refused = show("select * from {{ between('mart_frequency', '2026-01-01', '2026-01-02') }}")
     assert refused.returncode != 0
     assert "mart_frequency has no period filter. These have one:" in refused.stdout + refused.stderr
+
+
+def test_views_and_functions_work_in_a_copy_with_another_name(demo, tmp_path):
+    _, connection = demo
+    warehouse = connection.execute("select path from duckdb_databases() where not internal").fetchone()[0]
+    copy = tmp_path / "served.duckdb"
+    shutil.copy(warehouse, copy)
+    with duckdb.connect(str(copy), read_only=True) as served:
+        views = served.execute(
+            "select schema_name || '.' || view_name from duckdb_views() where not internal"
+        ).fetchall()
+        assert views
+        for (view,) in views:
+            assert served.execute(f"select count(*) from {view}").fetchone() > (0,), view
+        for model in MODELS:
+            assert served.execute(f"select count(*) from marts.{model}_between(null, null)").fetchone() > (0,)

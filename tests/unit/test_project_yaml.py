@@ -146,6 +146,22 @@ def test_every_public_model_keeps_its_promises(parsed: tuple[dict, list[str]]) -
     assert not problems, "\n".join(problems)
 
 
+def test_everything_that_the_docs_pages_list_is_described(parsed: tuple[dict, list[str]]) -> None:
+    manifest = parsed[0]
+    resources = [
+        *(node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "seed")),
+        *manifest["exposures"].values(),
+        *manifest["metrics"].values(),
+    ]
+    silent = [
+        f"{resource['original_file_path']}: {part['name']} has no description"
+        for resource in resources
+        for part in (resource, *resource.get("columns", {}).values())
+        if not part["description"].strip()
+    ]
+    assert not silent, "\n".join(silent)
+
+
 def promise(**changes: Any) -> tuple[dict, dict]:
     """A model that keeps every promise and its uniqueness test, with `changes` to the model."""
     model = {

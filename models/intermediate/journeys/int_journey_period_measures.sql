@@ -82,12 +82,12 @@ dated as (
     where is_first_conversion and is_headline_goal
 ),
 
--- One row per group and user first, so that uniques are exact at every grain.
+-- One row per journey, version, period and user first: every rolled-up row is counted from these.
 user_sums as (
     select
         dated.account_key,
-        {{ all_when_rolled_up('dated.journey_id') }} as journey_group,
-        {{ all_when_rolled_up('dated.journey_version_id') }} as version_group,
+        dated.journey_id,
+        dated.journey_version_id,
         periods.period_id,
         dated.user_key,
         {% for name in journey_sum_names() %}sum(dated.{{ name }}) as {{ name }}{{ ',' if not loop.last }}
@@ -96,22 +96,71 @@ user_sums as (
     inner join {{ ref('dim_period') }} as periods
         on
             dated.account_key = periods.account_key
-            and (dated.measure_date is null or dated.measure_date between periods.period_from and periods.period_to)
+            and (
+                dated.measure_date is null
+                or dated.measure_date between periods.period_from and periods.period_to
+            )
+    group by dated.account_key, dated.journey_id, dated.journey_version_id, periods.period_id, dated.user_key
+),
+
+group_sums as (
+    select
+        account_key,
+        {{ all_when_rolled_up('journey_id') }} as journey_group,
+        {{ all_when_rolled_up('journey_version_id') }} as version_group,
+        period_id,
+        {% for name in journey_sum_names() %}sum({{ name }}) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from user_sums
     group by {{ grouping_sets([
-        ['dated.account_key', 'periods.period_id', 'dated.user_key'],
-        ['dated.account_key', 'dated.journey_id', 'periods.period_id', 'dated.user_key'],
-        ['dated.account_key', 'dated.journey_id', 'dated.journey_version_id', 'periods.period_id', 'dated.user_key'],
+        ['account_key', 'period_id'],
+        ['account_key', 'journey_id', 'period_id'],
+        ['account_key', 'journey_id', 'journey_version_id', 'period_id'],
     ]) }}
+),
+
+users_flagged as (
+    select
+        account_key,
+        {{ all_when_rolled_up('journey_id') }} as journey_group,
+        {{ all_when_rolled_up('journey_version_id') }} as version_group,
+        period_id,
+        user_key,
+        {% for name, measure in journey_users() %}bool_or({{ measure }} > 0) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from user_sums
+    group by {{ grouping_sets([
+        ['account_key', 'period_id', 'user_key'],
+        ['account_key', 'journey_id', 'period_id', 'user_key'],
+        ['account_key', 'journey_id', 'journey_version_id', 'period_id', 'user_key'],
+    ]) }}
+),
+
+users_counted as (
+    select
+        account_key,
+        journey_group,
+        version_group,
+        period_id,
+        {% for name, measure in journey_users() %}count(case when {{ name }} then 1 end) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from users_flagged
+    group by account_key, journey_group, version_group, period_id
 )
 
 select
-    account_key,
-    journey_group as journey_id,
-    version_group as journey_version_id,
-    period_id,
-    {% for name in journey_sum_names() %}sum({{ name }}) as {{ name }},
+    group_sums.account_key,
+    group_sums.journey_group as journey_id,
+    group_sums.version_group as journey_version_id,
+    group_sums.period_id,
+    {% for name in journey_sum_names() %}group_sums.{{ name }},
     {% endfor -%}
-    {% for name, flag in journey_users() %}count(case when {{ flag }} then 1 end) as {{ name }}{{ ',' if not loop.last }}
+    {% for name, measure in journey_users() %}users_counted.{{ name }}{{ ',' if not loop.last }}
     {% endfor %}
-from user_sums
-group by account_key, journey_group, version_group, period_id
+from group_sums
+inner join users_counted
+    on
+        group_sums.account_key = users_counted.account_key
+        and group_sums.journey_group = users_counted.journey_group
+        and group_sums.version_group = users_counted.version_group
+        and group_sums.period_id = users_counted.period_id

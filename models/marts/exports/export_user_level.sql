@@ -1,4 +1,5 @@
 {{ config(materialized='view') }}
+{# Without the name of the database the view works in a copied or renamed warehouse file. #}
 {# metric, relation, condition, instant and local date of the row, node, channel and goal of the row. #}
 {% set message_metrics = [
     ('users_accepted', 'is_accepted'), ('users_failed', 'is_failed'), ('users_skipped', 'is_skipped'),
@@ -31,7 +32,7 @@ happened as (
         user_key,
         {{ instant }} as happened_at,
         {{ date }} as happened_on
-    from {{ ref('fct_journey_entries') }}
+    from {{ ref('fct_journey_entries').include(database=false) }}
     where not is_control and {{ condition }}
     union all
     {% endfor -%}
@@ -45,7 +46,7 @@ happened as (
         user_key,
         occurred_at as happened_at,
         visit_date as happened_on
-    from {{ ref('fct_node_visits') }}
+    from {{ ref('fct_node_visits').include(database=false) }}
     where not is_control
     union all
     {% for metric, condition in message_metrics -%}
@@ -59,7 +60,7 @@ happened as (
         user_key,
         coalesce(sent_at, first_event_at) as happened_at,
         message_date as happened_on
-    from {{ ref('fct_messages') }}
+    from {{ ref('fct_messages').include(database=false) }}
     where not is_control and {{ condition }}
     union all
     {% endfor -%}
@@ -74,7 +75,7 @@ happened as (
         user_key,
         occurred_at as happened_at,
         event_date as happened_on
-    from {{ ref('fct_message_events') }}
+    from {{ ref('fct_message_events').include(database=false) }}
     where not is_control and event_type = '{{ event_type }}'
     union all
     {% endfor -%}
@@ -89,7 +90,7 @@ happened as (
         user_key,
         occurred_at as happened_at,
         conversion_date as happened_on
-    from {{ ref('fct_conversions') }}
+    from {{ ref('fct_conversions').include(database=false) }}
     where not is_control and {{ condition }}
     {{ 'union all' if not loop.last }}
     {% endfor -%}
@@ -142,11 +143,11 @@ select
     counted.date_basis,
     counted.account_key
 from counted
-left join {{ ref('dim_user') }} as users
+left join {{ ref('dim_user').include(database=false) }} as users
     on counted.account_key = users.account_key and counted.user_key = users.user_key
-left join {{ ref('dim_journey') }} as journeys
+left join {{ ref('dim_journey').include(database=false) }} as journeys
     on counted.account_key = journeys.account_key and counted.journey_id = journeys.journey_id
-left join {{ ref('int_nodes_any_version') }} as nodes
+left join {{ ref('int_nodes_any_version').include(database=false) }} as nodes
     on
         counted.account_key = nodes.account_key
         and counted.journey_id = nodes.journey_id

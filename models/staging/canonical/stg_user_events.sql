@@ -1,4 +1,5 @@
 {{ config(materialized='view') }}
+{# Without the name of the database the view works in a copied or renamed warehouse file. #}
 
 select
     account_key,
@@ -18,5 +19,5 @@ select
     attributed_message_id,
     received_at,
     source_file
-from {{ ref('stg_user_events_deduplicated') }}
+from {{ ref('stg_user_events_deduplicated').include(database=false) }}
 where not is_test_row
