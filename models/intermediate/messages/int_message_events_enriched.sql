@@ -70,6 +70,7 @@ select
     events.journey_id,
     events.journey_version_id,
     coalesce(events.journey_entry_id, latest_entries.journey_entry_id) as journey_entry_id,
+    events.journey_entry_id as stated_entry_id,
     events.node_id,
     events.campaign_id,
     events.variant_id,

@@ -20,11 +20,16 @@ select
     account_key,
     message_id,
     {% for column in [
-        'journey_id', 'journey_version_id', 'journey_entry_id', 'node_id', 'campaign_id', 'variant_id', 'channel',
+        'journey_id', 'journey_version_id', 'node_id', 'campaign_id', 'variant_id', 'channel',
         'platform', 'device_model', 'endpoint_id', 'delivery_route'
     ] %}
     min_by({{ column }}, event_index) filter (where {{ column }} is not null) as {{ column }},
     {% endfor %}
+    -- An entry id that a row states is better evidence than the entry a row without one could join.
+    coalesce(
+        min_by(stated_entry_id, event_index) filter (where stated_entry_id is not null),
+        min_by(journey_entry_id, event_index) filter (where journey_entry_id is not null)
+    ) as journey_entry_id,
     min_by(user_key, event_index) as user_key,
     min_by(event_id, event_index) as first_event_id,
     min(occurred_at) as first_event_at,
