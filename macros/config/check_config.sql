@@ -29,6 +29,14 @@
         {% if var('restate_goals') not in (true, false) %}
             {% do problems.append("restate_goals must be true or false, got '" ~ var('restate_goals') ~ "'.") %}
         {% endif %}
+        {% set memory = var('memory_limit') %}
+        {% if memory is not none and not modules.re.fullmatch('[0-9]+([.][0-9]+)? ?(MB|GB|TB|MiB|GiB|TiB)', memory | string) %}
+            {% do problems.append("memory_limit must be null or a size such as 8GiB, got '" ~ memory ~ "'.") %}
+        {% endif %}
+        {% set threads = var('engine_threads') %}
+        {% if threads is not none and (threads is boolean or threads is not integer or threads < 1) %}
+            {% do problems.append("engine_threads must be null or a whole number from 1, got '" ~ threads ~ "'.") %}
+        {% endif %}
         {% for name in ('default_source_system', 'default_source_account') if not var(name) or var(name) is not string or '/' in var(name) %}
             {% do problems.append(name ~ " must be a non-empty text without '/', got '" ~ var(name) ~ "'.") %}
         {% endfor %}

@@ -18,6 +18,8 @@ IMPOSSIBLE = {
     "campaign_conversion_seconds": (None, "campaign_conversion_seconds must be a number of seconds"),
     "override_window_anchor": ("message_seen", "override_window_anchor must be null or one of journey_exit"),
     "restate_goals": ("maybe", "restate_goals must be true or false"),
+    "memory_limit": ("a lot", "memory_limit must be null or a size such as 8GiB"),
+    "engine_threads": (0, "engine_threads must be null or a whole number from 1"),
     "default_source_account": ("a/b", "default_source_account must be a non-empty text without '/'"),
     "custom_periods": (
         [{"from": "2026-02-30", "to": "2026-03-01"}],
@@ -78,3 +80,18 @@ def test_the_defaults_and_possible_values_pass(landing: Path, tmp_path: Path):
         },
         target_path=tmp_path / "target",
     ).raise_for_error()
+
+
+def test_memory_and_threads_reach_the_engine_before_the_first_model(landing: Path, tmp_path: Path):
+    run_dbt(
+        ["run", "--select", "+stg_settings"],
+        landing=landing,
+        warehouse=tmp_path / "warehouse.duckdb",
+        variables={"memory_limit": "300MiB", "engine_threads": 1},
+        target_path=tmp_path / "target",
+        log_path=tmp_path / "logs",
+    ).raise_for_error()
+    log = (tmp_path / "logs" / "dbt.log").read_text(encoding="utf-8")
+    first_model = log.index("START sql")
+    assert 0 < log.index("set global memory_limit = '300MiB'") < first_model
+    assert 0 < log.index("set global threads = 1") < first_model
