@@ -1,15 +1,18 @@
 """Run dbt in a child process, for the command line and the tests.
 
 dbt takes its variables as one command line argument, and Linux limits one argument to 128 KiB. So the
-arguments travel as JSON through standard input to this module run as a program, which hands them to dbt.
+arguments travel as one JSON line through standard input to this module run as a program, which hands them
+to dbt. Standard input then stays open as a lifeline: the child ends when its caller does, however that ended.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,8 +88,8 @@ def run_dbt(
         encoding="utf-8",
         errors="replace",
     ) as process:
-        process.stdin.write(json.dumps(command))
-        process.stdin.close()
+        process.stdin.write(json.dumps(command) + "\n")
+        process.stdin.flush()
         for line in process.stdout:
             event = _parse_event(line)
             info = event["info"]
@@ -98,6 +101,11 @@ def run_dbt(
             if on_event is not None:
                 on_event(event)
     success = process.returncode == 0
+    if process.returncode < 0:
+        errors.append(
+            f"dbt was killed from outside ({signal.Signals(-process.returncode).name}). If nobody did it, the"
+            " machine ran out of memory: lower the settings memory_limit and engine_threads, or give it more."
+        )
     if not success and not errors:
         errors = [message for message in messages if message.strip()][-20:]
     return DbtResult(success=success, stdout="\n".join(messages), errors=errors)
@@ -114,9 +122,17 @@ def _parse_event(line: str) -> dict:
     return {"info": {"name": "", "level": "info", "msg": line.rstrip("\n")}, "data": {}}
 
 
+def _end_with_caller() -> None:
+    """End this process when standard input closes: a build without its caller must not go on writing."""
+    while os.read(0, 1):
+        pass
+    os._exit(1)
+
+
 def _main() -> int:
-    """Read the dbt arguments as a JSON list from standard input and run them in this process."""
-    arguments = json.load(sys.stdin)
+    """Read the dbt arguments as a JSON list from one line of standard input and run them in this process."""
+    arguments = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_caller, daemon=True).start()
     from dbt.cli.main import dbtRunner
 
     result = dbtRunner().invoke(arguments)

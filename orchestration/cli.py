@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import fcntl
 import hashlib
 import json
@@ -11,7 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +39,8 @@ PROJECT_SOURCES = (
     "tests/dbt",
 )
 RESULT_EVENTS = {"LogModelResult", "LogSeedResult", "LogTestResult"}
+# What the operating system says when a write finds no room: disk, quota, or limit of a file's size.
+NO_SPACE = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 class RunError(Exception):
@@ -79,6 +82,16 @@ def _files(root: Path) -> list[Path]:
     return sorted(files)
 
 
+def _no_space(reason: object, warehouse: Path) -> str | None:
+    """What to do when the reason of a failure is that there is no room to write; else None."""
+    if not any(text in str(reason) for text in NO_SPACE):
+        return None
+    return (
+        f"There is no space left to write {warehouse}. Free space in {warehouse.parent}, then run again; "
+        "until then the warehouse holds every table as it was last finished."
+    )
+
+
 @contextmanager
 def open_warehouse(warehouse: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the warehouse file; a file that cannot be opened stops the run with a sentence."""
@@ -89,13 +102,20 @@ def open_warehouse(warehouse: Path, *, read_only: bool) -> Iterator[duckdb.DuckD
             holder = re.search(r"\(PID (\d+)", str(error))
             program = f"another program (process {holder[1]})" if holder else "another program"
             raise RunError(f"{warehouse} is open in {program}. Close it there, then run again.") from error
+        if full := _no_space(error, warehouse):
+            raise RunError(full) from error
         reason = str(error).splitlines()[0]
         raise RunError(
             f"{warehouse} cannot be opened as a DuckDB file: {reason} "
             "Move it away, or choose another file with WAREHOUSE=path."
         ) from error
-    with connection:
-        yield connection
+    try:
+        with connection:
+            yield connection
+    except duckdb.Error as error:
+        if full := _no_space(error, warehouse):
+            raise RunError(full) from error
+        raise
 
 
 def last_success(warehouse: Path) -> tuple[str, datetime] | None:
@@ -162,8 +182,9 @@ def run_lock(warehouse: Path, wait_seconds: float, console: Console) -> Iterator
                 announced = True
             time.sleep(0.5)
         file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        # The number is only there for the sentence above; the lock holds without it, also on a full disk.
+        with suppress(OSError):
+            os.write(file.fileno(), str(os.getpid()).encode())
         yield
 
 
@@ -391,6 +412,8 @@ def run(
                 console.print("The build failed:", style="bold red")
                 for error in result.errors:
                     console.print(error, markup=False, soft_wrap=True)
+                if full := _no_space("\n".join(result.errors), warehouse):
+                    console.print(full, style="bold red", markup=False, soft_wrap=True)
                 console.print("Every step is in logs/dbt.log. Nothing was marked as done: fix and run again.")
                 return 1
             remember_success(warehouse, current)

@@ -1,0 +1,271 @@
+"""Command line of the benchmark: `python -m benchmarks --events 1m,10m`."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import shutil
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from benchmarks.figures import count_figures, differences, warehouse_figures
+from benchmarks.measure import Measurement, StepError, folder_size, machine, measure, read_once, versions
+from benchmarks.report import STEPS, Repetition, SizeResult, number, size, write_results
+from orchestration.build import PROJECT_ROOT
+
+UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
+DIFFERENCES_SHOWN = 20
+PEER = "benchmarks.peers.polars_journeys"
+
+
+class BenchmarkError(Exception):
+    """The benchmark cannot go on or found a wrong figure; the text says which and what to do."""
+
+
+def parse_sizes(text: str) -> list[tuple[int, int | None]]:
+    """Read `1m,100m:1` as (events, repetitions or None) pairs."""
+    sizes = []
+    for part in text.lower().split(","):
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([km]?)(?::(\d+))?", part.strip())
+        if not found or not float(found[1]) or found[3] == "0":
+            raise argparse.ArgumentTypeError(f"{part!r} is no size; write 500k, 1m or 100m:1 (once)")
+        sizes.append((round(float(found[1]) * UNITS[found[2]]), int(found[3]) if found[3] else None))
+    return sizes
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Return the parsed command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure the warehouse: time, memory and size of a full build and of a run without "
+        "changes, against a plain load of the same files (the floor) and against a Polars script that must "
+        "give equal figures.",
+        epilog="Method: benchmarks/README.md. Landing files of a size are generated once and used again.",
+    )
+    parser.add_argument(
+        "--events",
+        type=parse_sizes,
+        default="1m,10m",
+        metavar="SIZES",
+        help="sizes in raw events, such as 500k,1m,100m:1; a number after : is the repetitions of that size "
+        "(default: 1m,10m)",
+    )
+    parser.add_argument(
+        "--repeat",
+        type=_positive,
+        default=3,
+        metavar="N",
+        help="repetitions of every other size (default: 3)",
+    )
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=PROJECT_ROOT / "target" / "benchmark",
+        metavar="DIR",
+        help="folder for landing files, warehouses and logs (default: target/benchmark)",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=PROJECT_ROOT / "benchmarks" / "results.md",
+        metavar="FILE",
+        help="Markdown page to write; sections of other sizes stay (default: benchmarks/results.md)",
+    )
+    parser.add_argument(
+        "--memory-limit",
+        metavar="SIZE",
+        help="memory DuckDB may use in the floor and in the build, such as 8GiB (default: its own, 80 %% of "
+        "the machine); it does not bind Polars",
+    )
+    parser.add_argument(
+        "--skip-peer",
+        action="store_true",
+        help="leave out the Polars script and the comparison of its figures",
+    )
+    return parser.parse_args(arguments)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def check_figures(warehouse: Path, peer: dict[str, list[dict]]) -> int:
+    """Stop when a figure of the peer is not the warehouse's; return how many were compared."""
+    figures = warehouse_figures(warehouse)
+    lines = differences(figures, peer)
+    if lines:
+        if len(lines) > DIFFERENCES_SHOWN:
+            lines[DIFFERENCES_SHOWN:] = [f"... and {len(lines) - DIFFERENCES_SHOWN} more"]
+        raise BenchmarkError("\n".join(["The Polars script differs from the warehouse:", *lines]))
+    return count_figures(figures)
+
+
+class Benchmark:
+    """The steps of one size, in a folder of their own."""
+
+    def __init__(
+        self, options: argparse.Namespace, events: int, repeat: int, load: float, progress: Progress
+    ) -> None:
+        """Prepare a size; `load` is that of the machine without us, `progress` shows where the run is."""
+        self.options, self.events, self.repeat, self.load = options, events, repeat, load
+        self.folder = options.work.resolve() / str(events)
+        self.landing = self.folder / "data" / "landing"
+        self.warehouse = self.folder / "warehouse.duckdb"
+        self.floor = self.folder / "floor.duckdb"
+        self.dbt = self.folder / "dbt"
+        self.progress = progress
+        self.task = progress.add_task(
+            f"{events:,} events", total=1 + repeat * (len(STEPS) - options.skip_peer), current=""
+        )
+
+    def run(self) -> SizeResult:
+        """Measure everything and return it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        generation, raw_events = self.generate()
+        landing_bytes, landing_files = folder_size(self.landing)
+        result = SizeResult(
+            events=self.events,
+            raw_events=raw_events,
+            landing_bytes=landing_bytes,
+            landing_files=landing_files,
+            generation=generation,
+            day=datetime.now(UTC).date().isoformat(),
+            machine=machine(self.folder),
+            versions=versions(),
+            memory_limit=self.options.memory_limit,
+            load_before=self.load,
+        )
+        for repetition in range(1, self.repeat + 1):
+            read_once(self.landing)
+            result.repetitions.append(self.repetition(repetition, result))
+        for path in (self.warehouse, self.floor):
+            path.unlink()
+        return result
+
+    def generate(self) -> tuple[Measurement, int]:
+        """Generate the landing files, or take those of an earlier run of the same simulator."""
+        record, data = self.folder / "generation.json", self.folder / "data"
+        digest = hashlib.sha256()
+        for path in sorted((PROJECT_ROOT / "simulator").glob("*.py")):
+            digest.update(path.read_bytes())
+        known = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+        if known.get("simulator") == digest.hexdigest() and self.landing.is_dir():
+            self._done(f"landing files of an earlier run: {known['raw_events']:,} raw events")
+            return Measurement(**known["measurement"]), known["raw_events"]
+        record.unlink(missing_ok=True)
+        shutil.rmtree(data, ignore_errors=True)
+        command = [sys.executable, "-m", "simulator", "--out", str(data), "--events", str(self.events)]
+        measured = self._measure("generate", command)
+        raw_events = json.loads((data / "truth" / "truth.json").read_text(encoding="utf-8"))["raw_events"]
+        known = {"simulator": digest.hexdigest(), "raw_events": raw_events, "measurement": asdict(measured)}
+        record.write_text(json.dumps(known), encoding="utf-8")
+        return measured, raw_events
+
+    def repetition(self, repetition: int, result: SizeResult) -> Repetition:
+        """Run every step once, each on fresh files."""
+        for path in (self.warehouse, self.floor):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self.dbt, ignore_errors=True)
+        steps = {}
+        limit = [self.options.memory_limit] if self.options.memory_limit else []
+        command = [sys.executable, "-m", "benchmarks.floor", str(self.landing), str(self.floor), *limit]
+        steps["floor"] = self._measure("floor", command, repetition)
+
+        command = [sys.executable, "-m", "orchestration.cli", "run"]
+        if limit:
+            command += ["--vars", json.dumps({"memory_limit": limit[0]})]
+        steps["build"] = self._measure("build", command, repetition)
+        results = (self.dbt / "run_results.json").read_bytes()
+        steps["unchanged"] = self._measure("unchanged", command, repetition)
+        if (self.dbt / "run_results.json").read_bytes() != results:
+            raise BenchmarkError("The second run built again: did the project change during the benchmark?")
+
+        if not self.options.skip_peer:
+            found = self.folder / "peer_figures.json"
+            command = [sys.executable, "-m", PEER, str(self.landing), str(found)]
+            steps["peer"] = self._measure("peer", command, repetition)
+            result.figures = check_figures(self.warehouse, json.loads(found.read_text(encoding="utf-8")))
+
+        shutil.rmtree(self.dbt)
+        parse = [str(Path(sys.executable).with_name("dbt")), "--quiet", "parse"]
+        steps["parse_full"] = self._measure("parse_full", parse, repetition)
+        steps["parse_partial"] = self._measure("parse_partial", parse, repetition)
+        return Repetition(
+            steps=steps,
+            warehouse_bytes=self.warehouse.stat().st_size,
+            floor_bytes=self.floor.stat().st_size,
+            node_seconds={
+                node["unique_id"]: node["execution_time"] for node in json.loads(results)["results"]
+            },
+        )
+
+    def _measure(self, step: str, command: list[str], repetition: int = 0) -> Measurement:
+        name = f"{step} {repetition}" if repetition else step
+        self.progress.update(self.task, current=name)
+        environment = {
+            "LANDING": str(self.landing),
+            "JOURNEY_WAREHOUSE": str(self.warehouse),
+            "DBT_TARGET_PATH": str(self.dbt),
+            "DBT_LOG_PATH": str(self.folder / "logs"),
+            "DBT_PROFILES_DIR": str(PROJECT_ROOT),
+        }
+        log = self.folder / "logs" / f"{name.replace(' ', '_')}.txt"
+        try:
+            measured = measure(command, log, environment)
+        except StepError as error:
+            raise BenchmarkError(f"The step {name} at {self.events:,} events failed. {error}") from error
+        self._done(f"{name}: {number(measured.seconds)} s, {size(measured.peak_bytes)}")
+        return measured
+
+    def _done(self, text: str) -> None:
+        self.progress.console.print(f"{self.events:,} events, {text}", markup=False)
+        self.progress.advance(self.task)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    options = parse_arguments(arguments)
+    if not options.skip_peer and importlib.util.find_spec("polars") is None:
+        print(
+            "Polars is not installed. Install it (.venv/bin/pip install polars), or add --skip-peer.",
+            file=sys.stderr,
+        )
+        return 2
+    load = os.getloadavg()[0]
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    columns = (
+        TextColumn("{task.description:>20}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[current]}", markup=False),
+    )
+    try:
+        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+            for events, repeat in options.events:
+                result = Benchmark(options, events, repeat or options.repeat, load, progress).run()
+                write_results(options.results, result)
+    except BenchmarkError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped. Landing files that were complete are used again by the next run.", file=sys.stderr)
+        return 130
+    print(f"Results: {options.results}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Other ways to the same figures, for comparison with the warehouse."""
