@@ -844,10 +844,12 @@ def test_memory_stays_bounded_however_many_rows_are_written(tmp_path, rows, file
             from duckdb_columns() where table_name = 'export_many'
             """
         )
-    # The child reports its own peak: that of all children of this process would be another's.
+    # The child's own peak: Linux counts the parent's memory into the child's ru_maxrss, not into VmHWM.
     code = (
-        "import resource, sys; from orchestration.exports import main; code = main(sys.argv[1:]); "
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss); sys.exit(code)"
+        "import resource, sys; from pathlib import Path; from orchestration.exports import main; "
+        "code = main(sys.argv[1:]); status = Path('/proc/self/status'); "
+        "print(status.read_text().split('VmHWM:')[1].split()[0] if status.exists() "
+        "else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss); sys.exit(code)"
     )
     options = ["export_many", "--warehouse", str(warehouse), "--out", str(tmp_path), "--format", file_format]
     command = [sys.executable, "-c", code, *options]
