@@ -43,7 +43,9 @@
         {% if problems %}
             {{ exceptions.raise_compiler_error("Impossible configuration:\n  " ~ (problems | join("\n  "))) }}
         {% endif %}
-        {% do check_landing() %}
+        {% for name in ('production', 'allow_full_refresh') if var(name) is not boolean %}
+            {{ exceptions.raise_compiler_error("Impossible configuration:\n  " ~ name ~ " must be true or false, got '" ~ var(name) ~ "'.") }}
+        {% endfor %}
     {% endif %}
 {% endmacro %}
 

@@ -1,16 +1,8 @@
 {#
     Stops the run before a model is touched when landing files cannot be loaded, all problems in one message.
-    Warns of files and columns that are left out. Looks only at the tables whose staged model is selected.
+    Warns of files and columns that are left out. Looks only at the files this run will load, of the tables given.
 #}
-{% macro check_landing() %}
-    {% set tables = [] %}
-    {% if execute %}
-        {% for table in contract_tables()
-            if 'model.' ~ project_name ~ '.stg_contract__' ~ table in selected_resources %}
-            {% do tables.append(table) %}
-        {% endfor %}
-    {% endif %}
-    {% if not tables %}{% do return('') %}{% endif %}
+{% macro check_landing(tables) %}
     {% set root = landing_root() %}
     {% set paths = list_landing_files([root]) %}
     {% set problems = [] %}
@@ -67,7 +59,8 @@
 
 {# Appends a sentence to `problems` for everything that keeps a table from being loaded. #}
 {% macro check_landing_table(table, problems) %}
-    {% set files = landing_files(table) %}
+    {% set delivered = landing_files(table) %}
+    {% set files = delivered | selectattr('name', 'in', files_to_load(table)) | list %}
     {% set damages = landing_damages(readable_landing_files(table)) %}
     {% set sound = [] %}
     {% for file in files %}
@@ -83,7 +76,7 @@
             {% do sound.append(file) %}
         {% endif %}
     {% endfor %}
-    {% if not files and contract_tables()[table]['required'] %}
+    {% if not delivered and contract_tables()[table]['required'] %}
         {% do problems.append(
             "Table " ~ table ~ " is required, but the folder '" ~ landing_root() ~ "/" ~ table
             ~ "' does not exist or holds no file: put its files (.parquet, .csv or .json lines) there,"

@@ -31,9 +31,21 @@
 {% endmacro %}
 
 
-{# Files of a table that hold rows in a known format. #}
+{# Files of a table that this run loads and that hold rows in a known format. #}
 {% macro readable_landing_files(table) %}
-    {% do return(landing_files(table) | rejectattr('format', 'none') | selectattr('size', 'gt', 0) | list) %}
+    {% do return(
+        landing_files(table) | rejectattr('format', 'none') | selectattr('size', 'gt', 0)
+        | selectattr('name', 'in', files_to_load(table)) | list
+    ) %}
+{% endmacro %}
+
+
+{# Names of the files of a table that this run loads: all in a full run, else the new and changed ones. #}
+{% macro files_to_load(table) %}
+    {% if run_mode() == 'full' %}{% do return(landing_files(table) | map(attribute='name') | list) %}{% endif %}
+    {% do return(run_query(
+        "select source_file from " ~ changed_files() ~ " where table_name = '" ~ table ~ "' and change <> 'removed'"
+    ).columns[0].values() | list) %}
 {% endmacro %}
 
 

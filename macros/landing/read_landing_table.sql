@@ -1,5 +1,6 @@
 {#
-    Body of every stg_contract__<table> model: all rows of the table's landing files, one row per raw row.
+    Body of every stg_contract__<table> model: rows of the table's landing files, one row per raw row. Event tables hold
+    the rows of the files this run loads (their history models keep what is needed), the other tables those of all files.
 
     Columns: account_key, the contract's columns, the envelope, source_file, reject_reason (null = usable),
     rejected_row (JSON of the original row, null for usable rows). A line that cannot be read as a row at all
@@ -7,6 +8,11 @@
 #}
 {% macro read_landing_table(table) %}
     {{- config(post_hook="{{ insert_malformed_rows('" ~ table ~ "') }}") -}}
+    {%- if table not in event_tables() -%}
+        {{- config(
+            materialized='incremental', incremental_strategy='changed_files', on_schema_change='fail'
+        ) -}}
+    {%- endif -%}
     {%- set groups = landing_groups(table, readable_landing_files(table)) if execute else [] -%}
     {%- if groups -%}
         {{- landing_select(table, groups) -}}

@@ -1,32 +1,23 @@
 {% set event_tables = ['journey_events', 'message_events', 'user_events'] %}
 with {% for table in event_tables %}
-visible_{{ table }} as (
-    select rows_.*
-    from {{ ref('stg_contract__' ~ table) }} as rows_
-    inner join {{ ref('stg_settings') }} as settings
-        on rows_.account_key = settings.account_key
-    where rows_.reject_reason is null and rows_.received_at <= settings.as_of
-),
-
 -- Content is written out for repeated ids only: it costs more than everything else here.
-repeated_{{ table }} as (
-    select
-        account_key,
-        event_id
-    from visible_{{ table }}
-    group by account_key, event_id
-    having count(*) > 1
-),
-
 copies_{{ table }} as (
     select
-        visible.account_key,
-        visible.event_id,
-        visible.received_at,
-        {{ content_text(table, 'visible') }} as content
-    from visible_{{ table }} as visible
-    inner join repeated_{{ table }} as repeated
-        on visible.account_key = repeated.account_key and visible.event_id = repeated.event_id
+        history.account_key,
+        history.event_id,
+        history.received_at,
+        {{ content_text(table, 'history') }} as content
+    from {{ ref('stg_' ~ table ~ '_history') }} as history
+    where
+        history.copy_rank is not null
+        and exists (
+            select 1
+            from {{ ref('stg_' ~ table ~ '_history') }} as lost
+            where
+                lost.copy_rank = 2
+                and lost.account_key = history.account_key
+                and lost.event_id = history.event_id
+        )
 ){{ ',' if not loop.last }}
 {% endfor %}
 

@@ -13,24 +13,44 @@
     'costs': ['cost_date', 'channel', 'campaign_id', 'currency'],
     'load_batches': ['batch_id'],
 } %}
-with landed as (
-    {% for table in contract_tables() %}
+with loaded as (
+    select
+        account_key,
+        table_name,
+        sum(raw_rows) as raw_rows,
+        sum(rejected_rows) as rejected_rows
+    from {{ ref('stg_loads') }}
+    group by account_key, table_name
+),
+
+-- Copies of an event: the one that counts, those that lost against it, those not visible yet.
+history as (
+    {% for table in event_tables %}
     {% if not loop.first %}union all{% endif %}
     select
-        rows_.account_key,
+        account_key,
         '{{ table }}' as table_name,
-        count(*) as raw_rows,
-        count(rows_.reject_reason) as rejected_rows,
-        {% if table in event_tables + ['identity_links'] %}
-        count(case when rows_.reject_reason is null and rows_.received_at > settings.as_of then 1 end) as hidden_rows
-        {% else %}
-        0 as hidden_rows
-        {% endif %}
-    from {{ ref('stg_contract__' ~ table) }} as rows_
-    inner join {{ ref('stg_settings') }} as settings
-        on rows_.account_key = settings.account_key
-    group by rows_.account_key
+        count(case when copy_rank = 1 and not is_test_row then 1 end) as accepted_rows,
+        count(case when copy_rank = 1 and is_test_row then 1 end) as excluded_test_rows,
+        count(case when copy_rank > 1 then 1 end) as duplicate_rows,
+        count(case when copy_rank is null then 1 end) as hidden_rows
+    from {{ ref('stg_' ~ table ~ '_history') }}
+    group by account_key
     {% endfor %}
+    -- Every visible link is kept: which one counts is decided when they are followed.
+    union all
+    select
+        links.account_key,
+        'identity_links' as table_name,
+        count(case when links.received_at <= settings.as_of then 1 end) as accepted_rows,
+        0 as excluded_test_rows,
+        0 as duplicate_rows,
+        count(case when links.received_at > settings.as_of then 1 end) as hidden_rows
+    from {{ ref('stg_contract__identity_links') }} as links
+    inner join {{ ref('stg_settings') }} as settings
+        on links.account_key = settings.account_key
+    where links.reject_reason is null
+    group by links.account_key
 ),
 
 reference_copies as (
@@ -46,20 +66,7 @@ reference_copies as (
     {% endfor %}
 ),
 
-repeated as (
-    {% for table in event_tables %}
-    {% if not loop.first %}union all{% endif %}
-    select
-        rows_.account_key,
-        '{{ table }}' as table_name,
-        count(*) - count(distinct rows_.event_id) as duplicate_rows
-    from {{ ref('stg_contract__' ~ table) }} as rows_
-    inner join {{ ref('stg_settings') }} as settings
-        on rows_.account_key = settings.account_key
-    where rows_.reject_reason is null and rows_.received_at <= settings.as_of
-    group by rows_.account_key
-    {% endfor %}
-    union all
+reference_duplicates as (
     select
         account_key,
         table_name,
@@ -68,52 +75,51 @@ repeated as (
     group by account_key, table_name
 ),
 
-kept as (
-    {% for table in event_tables %}
+reference_rows as (
+    {% for table in reference_keys %}
     {% if not loop.first %}union all{% endif %}
     select
         account_key,
         '{{ table }}' as table_name,
-        count(case when not is_test_row then 1 end) as accepted_rows,
-        count(case when is_test_row then 1 end) as excluded_test_rows
-    from {{ ref('stg_' ~ table ~ '_deduplicated') }}
-    group by account_key
-    {% endfor %}
-    {% for table in reference_keys %}
-    union all
-    select
-        account_key,
-        '{{ table }}' as table_name,
-        count(*) as accepted_rows,
-        0 as excluded_test_rows
+        count(*) as accepted_rows
     from {{ ref('stg_' ~ table) }}
     group by account_key
     {% endfor %}
-    -- Every visible link is kept: which one counts is decided when they are followed.
+),
+
+kept as (
+    select
+        account_key,
+        table_name,
+        accepted_rows,
+        excluded_test_rows,
+        duplicate_rows,
+        hidden_rows
+    from history
     union all
     select
-        links.account_key,
-        'identity_links' as table_name,
-        count(*) as accepted_rows,
-        0 as excluded_test_rows
-    from {{ ref('stg_contract__identity_links') }} as links
-    inner join {{ ref('stg_settings') }} as settings
-        on links.account_key = settings.account_key
-    where links.reject_reason is null and links.received_at <= settings.as_of
-    group by links.account_key
+        reference_rows.account_key,
+        reference_rows.table_name,
+        reference_rows.accepted_rows,
+        0 as excluded_test_rows,
+        reference_duplicates.duplicate_rows,
+        0 as hidden_rows
+    from reference_rows
+    inner join reference_duplicates
+        on
+            reference_rows.account_key = reference_duplicates.account_key
+            and reference_rows.table_name = reference_duplicates.table_name
 )
 
 select
-    landed.account_key,
-    landed.table_name,
-    cast(landed.raw_rows as bigint) as raw_rows,
+    loaded.account_key,
+    loaded.table_name,
+    cast(loaded.raw_rows as bigint) as raw_rows,
     cast(coalesce(kept.accepted_rows, 0) as bigint) as accepted_rows,
-    cast(coalesce(repeated.duplicate_rows, 0) as bigint) as duplicate_rows,
-    cast(landed.rejected_rows as bigint) as rejected_rows,
+    cast(coalesce(kept.duplicate_rows, 0) as bigint) as duplicate_rows,
+    cast(loaded.rejected_rows as bigint) as rejected_rows,
     cast(coalesce(kept.excluded_test_rows, 0) as bigint) as excluded_test_rows,
-    cast(landed.hidden_rows as bigint) as hidden_rows
-from landed
-left join repeated
-    on landed.account_key = repeated.account_key and landed.table_name = repeated.table_name
+    cast(coalesce(kept.hidden_rows, 0) as bigint) as hidden_rows
+from loaded
 left join kept
-    on landed.account_key = kept.account_key and landed.table_name = kept.table_name
+    on loaded.account_key = kept.account_key and loaded.table_name = kept.table_name

@@ -1,3 +1,5 @@
+{{ rebuilt_by('conversion_message') }}
+
 -- A conversion of the message's user after an accepted send, with or without a journey entry (A08, F23).
 with messages as (
     select
@@ -5,7 +7,7 @@ with messages as (
         settings.primary_goal_id,
         settings.conversion_boundary,
         coalesce(campaigns.campaign_conversion_seconds, settings.campaign_conversion_seconds) * 1000000 as window_us
-    from {{ ref('fct_messages') }} as messages
+    from {{ touched(ref('fct_messages'), 'conversion_message') }} as messages
     inner join {{ ref('stg_settings') }} as settings
         on messages.account_key = settings.account_key
     left join {{ ref('dim_campaign') }} as campaigns

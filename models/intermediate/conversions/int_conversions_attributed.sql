@@ -1,8 +1,10 @@
+{{ rebuilt_by('conversion_pair') }}
+
 with entries as (
     select
         entries.*,
         settings.conversion_boundary
-    from {{ ref('int_entries_exited') }} as entries
+    from {{ touched(ref('int_entries_exited'), 'conversion_pair') }} as entries
     inner join {{ ref('stg_settings') }} as settings
         on entries.account_key = settings.account_key
 ),

@@ -1,3 +1,6 @@
+{{ rebuilt_by('goal_event goal_condition') }}
+-- depends_on: {{ ref('int_touched_keys') }}
+
 with conditions as (
     select distinct
         account_key,
@@ -74,7 +77,15 @@ operands as (
 ),
 
 events as (
-    select * from {{ ref('stg_user_events') }}
+    select * from {{ ref('stg_user_events') }} as stg_events
+    {% if is_incremental() -%}
+    where
+        {{ is_touched('stg_events', 'goal_event') }}
+        or event_name in (
+            select conditions.event_name from conditions
+            where {{ is_touched('conditions', 'goal_condition') }}
+        )
+    {%- endif %}
 ),
 
 compared as (
@@ -143,3 +154,6 @@ left join satisfied
         and events.event_id = satisfied.event_id
         and conditions.condition_key = satisfied.condition_key
 where coalesce(satisfied.terms, 0) = coalesce(term_counts.terms, 0)
+    {%- if is_incremental() %}
+    and ({{ is_touched('events', 'goal_event') }} or {{ is_touched('conditions', 'goal_condition') }})
+    {%- endif %}

@@ -1,5 +1,7 @@
+{{ rebuilt_by('entry') }}
+
 with entries as (
-    select * from {{ ref('int_entries_opened') }}
+    select * from {{ touched(ref('int_entries_opened'), 'entry') }} as opened
 ),
 
 exits as (
@@ -13,7 +15,7 @@ exits as (
         node_id as exit_node_id,
         row_number() over (partition by account_key, journey_entry_id order by occurred_at, event_id) as exit_index,
         count(*) over (partition by account_key, journey_entry_id) as exit_events
-    from {{ ref('int_journey_events_assigned') }}
+    from {{ touched(ref('int_journey_events_assigned'), 'entry') }} as assigned
     where event_type = 'journey_exited' and journey_entry_id is not null
 ),
 
@@ -22,7 +24,7 @@ controls as (
         account_key,
         journey_entry_id,
         max(control_group_type) as control_group_type
-    from {{ ref('int_journey_events_assigned') }}
+    from {{ touched(ref('int_journey_events_assigned'), 'entry') }} as assigned
     where event_type = 'control_assigned' and journey_entry_id is not null
     group by account_key, journey_entry_id
 ),
@@ -31,16 +33,8 @@ clocks as (
     select
         entries.account_key,
         entries.journey_entry_id,
-        case when journeys.stopped_at <= settings.as_of then greatest(journeys.stopped_at, entries.entered_at) end
-            as stopped_at,
-        case
-            when
-                {{ epoch_us('entries.entered_at') }} + settings.max_open_entry_seconds * 1000000
-                <= {{ epoch_us('settings.as_of') }}
-                then {{ timestamp_from_us(
-                    'cast(' ~ epoch_us('entries.entered_at') ~ ' + settings.max_open_entry_seconds * 1000000 as bigint)'
-                ) }}
-        end as stale_at
+        {{ stopped_at('entries') }} as stopped_at,
+        {{ stale_at('entries') }} as stale_at
     from entries
     inner join {{ ref('stg_settings') }} as settings
         on entries.account_key = settings.account_key
@@ -66,6 +60,8 @@ select
     exits.exit_event_name,
     exits.exit_node_id,
     coalesce(exits.exit_events, 0) as exit_events,
+    clocks.stopped_at,
+    clocks.stale_at,
     coalesce(exits.exited_at < entries.entered_at, false) as is_exit_clamped,
     case
         when exits.exited_at is not null then greatest(exits.exited_at, entries.entered_at)

@@ -1,3 +1,5 @@
+{{ rebuilt_by('entry') }}
+
 with entered as (
     select
         account_key,
@@ -16,7 +18,7 @@ with entered as (
             partition by account_key, coalesce(journey_entry_id, 'derived/' || event_id)
             order by occurred_at, event_id
         ) as entered_index
-    from {{ ref('stg_journey_events') }}
+    from {{ touched(ref('stg_journey_events'), 'pair') }} as stg_events
     where event_type = 'journey_entered'
 )
 

@@ -1,11 +1,13 @@
+{{ rebuilt_by('pair') }}
+
 with events as (
     select *
-    from {{ ref('stg_journey_events') }}
+    from {{ touched(ref('stg_journey_events'), 'pair') }} as stg_events
     where event_type not in ('journey_entered', 'qualified')
 ),
 
 entries as (
-    select * from {{ ref('int_entries_opened') }}
+    select * from {{ touched(ref('int_entries_opened'), 'entry') }} as opened
 ),
 
 -- Rows without an entry id join the latest entry at or before them, whatever its exit (R4, F4).

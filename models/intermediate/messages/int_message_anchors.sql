@@ -1,3 +1,5 @@
+{{ rebuilt_by('entry') }}
+
 with anchor_kinds as (
     select *
     from (
@@ -27,8 +29,8 @@ select distinct
     messages.journey_entry_id,
     used_anchors.window_anchor,
     events.occurred_at
-from {{ ref('int_message_events_enriched') }} as events
-inner join {{ ref('int_messages_rolled_up') }} as messages
+from {{ touched(ref('int_message_events_enriched'), 'message') }} as events
+inner join {{ touched(ref('int_messages_rolled_up'), 'message') }} as messages
     on events.account_key = messages.account_key and events.message_id = messages.message_id
 inner join anchor_kinds
     on

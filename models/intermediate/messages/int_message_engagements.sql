@@ -1,3 +1,5 @@
+{{ rebuilt_by('message') }}
+
 -- Engagement uniques count the user of the engagement row, which may differ from the message's first user (F13).
 select
     events.account_key,
@@ -14,7 +16,7 @@ select
     count(case when events.event_type = 'dismissed' then 1 end) as dismissals,
     count(case when events.event_type = 'unsubscribed' then 1 end) as unsubscribes,
     count(case when events.event_type = 'complained' then 1 end) as complaints
-from {{ ref('int_message_events_enriched') }} as events
+from {{ touched(ref('int_message_events_enriched'), 'message') }} as events
 inner join {{ ref('stg_settings') }} as settings
     on events.account_key = settings.account_key
 where

@@ -1,3 +1,5 @@
+{{ rebuilt_by('pair') }}
+
 with events as (
     select
         stg_events.*,
@@ -5,7 +7,7 @@ with events as (
             partition by stg_events.account_key, stg_events.message_id
             order by stg_events.occurred_at, stg_events.event_id
         ) as event_index
-    from {{ ref('stg_message_events') }} as stg_events
+    from {{ touched(ref('stg_message_events'), 'pair') }} as stg_events
 ),
 
 entries as (

@@ -1,3 +1,5 @@
+{{ rebuilt_by('message') }}
+
 {% set better_than_failed = [
     'sent', 'delivered', 'bounced', 'impression', 'opened', 'clicked', 'dismissed', 'read', 'replied', 'unsubscribed',
     'complained'
@@ -13,7 +15,7 @@ with events as (
         -- An engagement without a route says nothing about the way the message came.
         (event_type in ('delivered', 'impression') and coalesce(delivery_route, '') not in ('amplification', 'app_inbox'))
         or (event_type in ('opened', 'clicked', 'read') and delivery_route in ('primary', 'retry')) as is_direct_reach
-    from {{ ref('int_message_events_enriched') }}
+    from {{ touched(ref('int_message_events_enriched'), 'message') }} as enriched
 )
 
 select

@@ -1,6 +1,8 @@
+{{ rebuilt_by('conversion_pair') }}
+
 with first_conversions as (
     select *
-    from {{ ref('fct_conversions') }}
+    from {{ touched(ref('fct_conversions'), 'conversion_pair') }} as conversions
     where is_first_conversion and not is_control
 ),
 

@@ -1,3 +1,5 @@
+{{ rebuilt_by('conversion_pair') }}
+
 with conversions as (
     select
         attributed.*,
@@ -9,7 +11,7 @@ with conversions as (
         goals.is_primary_goal,
         goals.is_headline_goal,
         settings.reporting_timezone
-    from {{ ref('int_conversions_attributed') }} as attributed
+    from {{ touched(ref('int_conversions_attributed'), 'conversion_pair') }} as attributed
     inner join {{ ref('int_entries_exited') }} as entries
         on
             attributed.account_key = entries.account_key

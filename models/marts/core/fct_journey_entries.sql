@@ -1,3 +1,6 @@
+{{ rebuilt_by('conversion_pair') }}
+{{ config(post_hook="{{ close_windows() }}") }}
+
 with primary_goals as (
     select *
     from {{ ref('int_goal_versions') }}
@@ -9,9 +12,13 @@ primary_conversions as (
         account_key,
         journey_entry_id,
         min(occurred_at) as converted_at
-    from {{ ref('fct_conversions') }}
+    from {{ touched(ref('fct_conversions'), 'conversion_pair') }} as conversions
     where is_primary_goal
     group by account_key, journey_entry_id
+),
+
+entries as (
+    select * from {{ touched(ref('int_entries_exited'), 'conversion_pair') }} as exited
 ),
 
 visits as (
@@ -23,8 +30,18 @@ visits as (
         max(case when is_last_visit then coalesce(node_name, node_id) end) as last_node_name,
         coalesce(bool_or(is_terminal) filter (where is_last_visit), false) as is_last_node_terminal,
         count(*) as visits_total
-    from {{ ref('fct_node_visits') }}
-    where journey_entry_id is not null
+    from {{ ref('fct_node_visits') }} as node_visits
+    where
+        journey_entry_id is not null
+        {%- if is_incremental() %}
+        and exists (
+            select 1
+            from entries
+            where
+                entries.account_key = node_visits.account_key
+                and entries.journey_entry_id = node_visits.journey_entry_id
+        )
+        {%- endif %}
     group by account_key, journey_entry_id
 )
 
@@ -68,8 +85,11 @@ select
     entries.entered_at,
     entries.exited_at,
     entries.effective_exit_at,
+    {{ timestamp_from_us(
+        epoch_us('entries.effective_exit_at') ~ ' + coalesce(goals.window_seconds, 0) * 1000000'
+    ) }} as window_closes_at,
     primary_conversions.converted_at
-from {{ ref('int_entries_exited') }} as entries
+from entries
 inner join {{ ref('stg_settings') }} as settings
     on entries.account_key = settings.account_key
 left join primary_goals as goals

@@ -1,3 +1,5 @@
+{{ rebuilt_by('message') }}
+
 select
     events.account_key,
     events.event_id,
@@ -24,6 +26,6 @@ select
     events.occurred_at,
     {{ local_date('events.occurred_at', 'messages.reporting_timezone') }} as event_date,
     messages.reporting_timezone
-from {{ ref('int_message_events_enriched') }} as events
-inner join {{ ref('fct_messages') }} as messages
+from {{ touched(ref('int_message_events_enriched'), 'message') }} as events
+inner join {{ touched(ref('fct_messages'), 'message') }} as messages
     on events.account_key = messages.account_key and events.message_id = messages.message_id

@@ -1,3 +1,5 @@
+{{ rebuilt_by('message') }}
+
 with rolled_up as (
     select
         *,
@@ -10,7 +12,7 @@ with rolled_up as (
         last_soft_bounce_at is not null
         and last_hard_bounce_at is null
         and coalesce(last_delivered_at <= last_soft_bounce_at, true) as is_bounced_soft
-    from {{ ref('int_messages_rolled_up') }}
+    from {{ touched(ref('int_messages_rolled_up'), 'message') }} as rolled
 ),
 
 issues as (

@@ -1,3 +1,5 @@
+{{ rebuilt_by('pair') }}
+
 with visits as (
     select
         events.*,
@@ -20,7 +22,7 @@ with visits as (
             partition by events.account_key, coalesce(events.journey_entry_id, events.event_id)
             order by events.occurred_at, events.event_id
         ) as next_node_entered_id
-    from {{ ref('int_journey_events_assigned') }} as events
+    from {{ touched(ref('int_journey_events_assigned'), 'pair') }} as events
     left join {{ ref('int_entries_exited') }} as entries
         on events.account_key = entries.account_key and events.journey_entry_id = entries.journey_entry_id
     where events.event_type = 'node_entered' and events.node_id is not null

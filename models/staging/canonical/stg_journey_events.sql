@@ -26,5 +26,5 @@ select
     error_message,
     received_at,
     source_file
-from {{ ref('stg_journey_events_deduplicated').include(database=false) }}
-where not is_test_row
+from {{ ref('stg_journey_events_history').include(database=false) }}
+where copy_rank = 1 and not is_test_row

@@ -8,14 +8,7 @@ select
     event_type as event_type_raw,
     -- Without a message id, one endpoint of one dispatch (else of one node visit) is one message.
     -- No row's time is part of the id, so that late rows do not change it.
-    coalesce(
-        message_id,
-        'hash:' || md5(
-            coalesce(dispatch_id, 'entry:' || coalesce(journey_entry_id, user_key) || ':' || coalesce(node_id, ''))
-            || '|' || coalesce(journey_id, '') || '|' || coalesce(campaign_id, '')
-            || '|' || coalesce(channel, '') || '|' || coalesce(endpoint_id, user_key)
-        )
-    ) as message_id,
+    {{ message_id_or_hash() }} as message_id,
     message_id is null as is_message_id_derived,
     dispatch_id,
     journey_id,
@@ -54,5 +47,5 @@ select
     cost_currency,
     received_at,
     source_file
-from {{ ref('stg_message_events_deduplicated').include(database=false) }}
-where not is_test_row
+from {{ ref('stg_message_events_history').include(database=false) }}
+where copy_rank = 1 and not is_test_row

@@ -1,12 +1,9 @@
 with accounts as (
-    {% for table in contract_tables() %}
-    {% if not loop.first %}union {% endif %}
     select
         account_key,
         source_system,
         source_account
-    from {{ ref('stg_contract__' ~ table) }}
-    {% endfor %}
+    from {{ ref('stg_loads') }}
     union
     select
         '{{ var("default_source_system") }}/{{ var("default_source_account") }}' as account_key,
@@ -14,23 +11,12 @@ with accounts as (
         '{{ var("default_source_account") }}' as source_account
 ),
 
-received as (
-    {% for table in ['journey_events', 'message_events', 'user_events'] %}
-    {% if not loop.first %}union all{% endif %}
-    select
-        account_key,
-        max(received_at) as received_at
-    from {{ ref('stg_contract__' ~ table) }}
-    where reject_reason is null
-    group by account_key
-    {% endfor %}
-),
-
 last_received as (
     select
         account_key,
-        max(received_at) as received_at
-    from received
+        max(last_received_at) as received_at
+    from {{ ref('stg_loads') }}
+    where table_name in ('journey_events', 'message_events', 'user_events')
     group by account_key
 ),
 

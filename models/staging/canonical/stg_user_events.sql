@@ -19,5 +19,5 @@ select
     attributed_message_id,
     received_at,
     source_file
-from {{ ref('stg_user_events_deduplicated').include(database=false) }}
-where not is_test_row
+from {{ ref('stg_user_events_history').include(database=false) }}
+where copy_rank = 1 and not is_test_row

@@ -1,11 +1,11 @@
--- Nothing is lost on the way in: every row of the landing files, counted again without the models, is staged.
--- A returned row is a table whose staged rows differ from its files; files that arrived after the build differ too.
--- depends_on: {{ ref('quality_load_audit') }}
+-- Nothing is lost on the way in: every row of the files this run loaded, counted again without the models, is staged.
+-- A returned row is a table whose staged rows differ from its files; a file that grew since it was loaded differs too.
 with staged as (
     select
         table_name,
         sum(raw_rows) as staged_rows
-    from {{ ref('quality_load_audit') }}
+    from {{ ref('stg_loads') }}
+    where source_file in (select changed.source_file from {{ changed_files() }} as changed)
     group by table_name
 ),
 

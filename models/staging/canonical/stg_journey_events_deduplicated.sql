@@ -1,1 +1,0 @@
-{{ deduplicate_events('journey_events') }}

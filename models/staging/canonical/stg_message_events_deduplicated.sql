@@ -1,1 +1,0 @@
-{{ deduplicate_events('message_events') }}
