@@ -38,6 +38,9 @@ PROJECT_SOURCES = (
     "seeds",
     "tests/dbt",
 )
+# What the tables of an earlier run were built with: when it differs, they cannot be built upon.
+BUILT_WITH = {"models": {".sql"}, "macros": {".sql"}, "seeds": {".csv"}}
+SLOWEST_MODELS = 5
 RESULT_EVENTS = {"LogModelResult", "LogSeedResult", "LogTestResult"}
 # What the operating system says when a write finds no room: disk, quota, or limit of a file's size.
 NO_SPACE = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
@@ -59,6 +62,17 @@ def fingerprint(landing: Path, variables: dict) -> str:
         for file in _files(path) if path.is_dir() else [path]:
             digest.update(json.dumps(str(file.relative_to(PROJECT_ROOT))).encode())
             digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def project_fingerprint() -> str:
+    """Hash of the SQL and the seeds: what decides how a table is built from its inputs."""
+    digest = hashlib.sha256()
+    for folder, suffixes in BUILT_WITH.items():
+        for file in _files(PROJECT_ROOT / folder):
+            if file.suffix in suffixes:
+                digest.update(json.dumps(str(file.relative_to(PROJECT_ROOT))).encode())
+                digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 
 
@@ -123,9 +137,7 @@ def last_success(warehouse: Path) -> tuple[str, datetime] | None:
     if not warehouse.exists():
         return None
     with open_warehouse(warehouse, read_only=True) as connection:
-        if not connection.execute(
-            "select 1 from duckdb_tables() where schema_name = 'ops' and table_name = 'run_state'"
-        ).fetchall():
+        if not _has_table(connection, "run_state"):
             return None
         rows = connection.execute("select fingerprint, finished_at from ops.run_state").fetchall()
     return rows[0]
@@ -148,6 +160,29 @@ def remember_success(warehouse: Path, current: str) -> None:
             "create or replace table ops.run_state (fingerprint varchar, finished_at timestamp)"
         )
         connection.execute("insert into ops.run_state values (?, ?)", [current, finished_at])
+        connection.execute("create or replace table ops.project_state (fingerprint varchar)")
+        connection.execute("insert into ops.project_state values (?)", [project_fingerprint()])
+
+
+def built_with_other_project(warehouse: Path) -> bool:
+    """Whether the last complete run had other SQL or seeds, so that all must be built anew."""
+    if not warehouse.exists():
+        return False
+    with open_warehouse(warehouse, read_only=True) as connection:
+        if not _has_table(connection, "project_state"):
+            return False
+        return connection.execute("select fingerprint from ops.project_state").fetchall() != [
+            (project_fingerprint(),)
+        ]
+
+
+def _has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether the schema ops has a table."""
+    return bool(
+        connection.execute(
+            "select 1 from duckdb_tables() where schema_name = 'ops' and table_name = ?", [name]
+        ).fetchall()
+    )
 
 
 @contextmanager
@@ -250,12 +285,20 @@ class BuildProgress:
             )
 
 
-def build(landing: Path, warehouse: Path, variables: dict, console: Console) -> DbtResult:
+def build(
+    landing: Path, warehouse: Path, variables: dict, console: Console, *, full_refresh: bool = False
+) -> DbtResult:
     """Run `dbt build` (models, seeds, data tests) with a progress display and report what it did."""
     started = time.monotonic()
     with BuildProgress(console) as progress:
         result = run_dbt(
-            ["--no-use-colors", "build", "--exclude-resource-type", "unit_test"],
+            [
+                "--no-use-colors",
+                "build",
+                "--exclude-resource-type",
+                "unit_test",
+                *(["--full-refresh"] if full_refresh else []),
+            ],
             landing=landing,
             warehouse=warehouse,
             variables=variables,
@@ -272,6 +315,60 @@ def build(landing: Path, warehouse: Path, variables: dict, console: Console) -> 
         if len(progress.warnings) > WARNING_ROWS:
             console.print(f"... and {len(progress.warnings) - WARNING_ROWS} more warnings in logs/dbt.log")
     return result
+
+
+RUN_SQL = """
+select
+    mode,
+    reason,
+    files_new,
+    files_changed,
+    files_removed,
+    touched_pairs,
+    touched_entries,
+    touched_messages,
+    rows_written,
+    run_id
+from ops.run_summary
+order by finished_at desc
+limit 1
+"""
+RUN_TABLES_SQL = """
+select coalesce(sum(raw_rows), 0), coalesce(sum(rejected_rows), 0)
+from ops.run_summary_tables
+where run_id = ?
+"""
+RUN_MODELS_SQL = """
+select model_name, seconds
+from ops.run_summary_models
+where run_id = ?
+order by seconds desc, model_name
+limit ?
+"""
+
+
+def print_run(warehouse: Path, console: Console) -> None:
+    """Print what the run just completed has read, touched and rewritten."""
+    with open_warehouse(warehouse, read_only=True) as connection:
+        mode, reason, new, changed, removed, pairs, entries, messages, written, run_id = connection.execute(
+            RUN_SQL
+        ).fetchone()
+        raw, rejected = connection.execute(RUN_TABLES_SQL, [run_id]).fetchone()
+        slowest = connection.execute(RUN_MODELS_SQL, [run_id, SLOWEST_MODELS]).fetchall()
+    console.print(
+        f"Run: {mode} ({reason}); files: {new:,} new, {changed:,} changed, {removed:,} removed"
+        f" with {raw:,} rows, {rejected:,} rejected.",
+        markup=False,
+        soft_wrap=True,
+    )
+    if mode == "incremental":
+        console.print(
+            f"Touched: {pairs:,} pairs of user and journey, {entries:,} entries, {messages:,} messages;"
+            f" {written:,} rows written.",
+            markup=False,
+        )
+    names = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in slowest)
+    console.print(f"Slowest models: {names}", markup=False, soft_wrap=True)
 
 
 OVERVIEW_SQL = """
@@ -402,12 +499,13 @@ def run(
         if success and success[0] == current and not force:
             console.print(
                 f"Nothing new since {success[1]:%Y-%m-%d %H:%M} UTC: the warehouse is current "
-                "(--force rebuilds it; FORCE=1 with make).",
+                "(--full-refresh builds it anew; FORCE=1 with make).",
                 markup=False,
             )
         else:
+            full_refresh = force or built_with_other_project(warehouse)
             forget_success(warehouse)
-            result = build(landing, warehouse, variables, console)
+            result = build(landing, warehouse, variables, console, full_refresh=full_refresh)
             if not result.success:
                 console.print("The build failed:", style="bold red")
                 for error in result.errors:
@@ -417,6 +515,7 @@ def run(
                 console.print("Every step is in logs/dbt.log. Nothing was marked as done: fix and run again.")
                 return 1
             remember_success(warehouse, current)
+            print_run(warehouse, console)
         print_overview(warehouse, console)
     return 0
 
@@ -459,7 +558,14 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="JSON",
         help="dbt variables as a JSON object",
     )
-    command.add_argument("--force", action="store_true", help="rebuild even when nothing changed")
+    command.add_argument(
+        "--full-refresh",
+        "--force",
+        dest="force",
+        action="store_true",
+        help="build every table anew, also when nothing changed; with the setting production only with"
+        " allow_full_refresh",
+    )
     command.add_argument(
         "--wait",
         type=float,
@@ -483,7 +589,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(stop, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("Stopped. The next run starts the build again.", file=sys.stderr)
+        print("Stopped. The next run goes on from the last complete one.", file=sys.stderr)
         return 130
 
 

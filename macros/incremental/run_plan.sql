@@ -117,12 +117,17 @@
     {% for name, columns in ops_tables().items() %}
         {% do run_query('create table if not exists ' ~ ops_table(name) ~ ' (' ~ columns ~ ')') %}
     {% endfor %}
-    {% do find_changed_files() %}
     {% set reason = reason_for_full_run() %}
     {% if reason %}
         {% set mode = 'full' %}
         {% do check_full_run_is_allowed(reason) %}
+        {# Nothing is known any more, also not to the next run should this one be interrupted. #}
+        {% for name in ('completed_runs', 'landing_files', 'touched_rows') %}
+            {% do run_query('delete from ' ~ ops_table(name)) %}
+        {% endfor %}
+        {% do find_changed_files() %}
     {% else %}
+        {% do find_changed_files() %}
         {% set mode = 'incremental' if has_work() else 'unchanged' %}
         {% set reason = 'new, changed or removed files, or work of an interrupted run'
             if mode == 'incremental' else 'no new file since the last complete run' %}
@@ -134,7 +139,6 @@
         ~ run_started_at.strftime('%Y-%m-%d %H:%M:%S') ~ "' as timestamp))"
     ) %}
     {% do run_query('delete from ' ~ ops_table('rebuilt_rows')) %}
-    {% if mode == 'full' %}{% do run_query('delete from ' ~ ops_table('touched_rows')) %}{% endif %}
     {% do log('Run plan: ' ~ mode ~ ' (' ~ reason ~ ').', info=true) %}
     {% do adapter.commit() %}
     {% do check_landing(tables) %}
@@ -208,7 +212,7 @@
 
 {# In production a rebuild of everything needs consent: it takes long, and nobody should cause it by accident. #}
 {% macro check_full_run_is_allowed(reason) %}
-    {% set is_first = run_query('select count(*) from ' ~ ops_table('completed_runs')).rows[0][0] | int == 0 %}
+    {% set is_first = run_query('select count(*) from ' ~ ops_table('run_summary')).rows[0][0] | int == 0 %}
     {% if var('production') and not is_first and not var('allow_full_refresh') %}
         {{ exceptions.raise_compiler_error(
             "This run would build everything anew (" ~ reason ~ "), and the setting production is true. If that is"
