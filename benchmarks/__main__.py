@@ -13,11 +13,14 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
+import duckdb
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.figures import count_figures, differences, warehouse_figures
+from benchmarks.floor import EVENT_TABLES
 from benchmarks.measure import Measurement, StepError, folder_size, machine, measure, read_once, versions
 from benchmarks.report import STEPS, Repetition, SizeResult, number, size, write_results
 from orchestration.build import PROJECT_ROOT
@@ -87,6 +90,11 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "the machine); it does not bind Polars",
     )
     parser.add_argument(
+        "--skip-short",
+        action="store_true",
+        help="leave out the full build of the last tenth of the days and the day on top of it",
+    )
+    parser.add_argument(
         "--skip-peer",
         action="store_true",
         help="leave out the Polars script and the comparison of its figures",
@@ -112,6 +120,29 @@ def check_figures(warehouse: Path, peer: dict[str, list[dict]]) -> int:
     return count_figures(figures)
 
 
+def count_events(folder: Path) -> int:
+    """Rows of the event tables in the Parquet files below a folder."""
+    with duckdb.connect() as connection:
+        return sum(
+            connection.execute(
+                "select sum(num_rows) from parquet_file_metadata(?)",
+                [str(folder / table / "**" / "*.parquet")],
+            ).fetchone()[0]
+            for table in EVENT_TABLES
+        )
+
+
+def link_files(source: Path, target: Path) -> list[Path]:
+    """Hard-link every file below `source` (or `source` itself) to the same place below `target`."""
+    links = []
+    for file in [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file()):
+        link = target / file.relative_to(source) if file != source else target
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.hardlink_to(file)
+        links.append(link)
+    return links
+
+
 class Benchmark:
     """The steps of one size, in a folder of their own."""
 
@@ -122,6 +153,8 @@ class Benchmark:
         self.options, self.events, self.repeat, self.load = options, events, repeat, load
         self.folder = options.work.resolve() / str(events)
         self.landing = self.folder / "data" / "landing"
+        self.day = self.folder / "data" / "day"
+        self.short = self.folder / "data" / "short"
         self.warehouse = self.folder / "warehouse.duckdb"
         self.floor = self.folder / "floor.duckdb"
         self.dbt = self.folder / "dbt"
@@ -133,11 +166,13 @@ class Benchmark:
     def run(self) -> SizeResult:
         """Measure everything and return it."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        generation, raw_events = self.generate()
+        generation, _ = self.generate()
+        self.hold_back_day()
         landing_bytes, landing_files = folder_size(self.landing)
         result = SizeResult(
             events=self.events,
-            raw_events=raw_events,
+            raw_events=count_events(self.landing),
+            day_events=count_events(self.day),
             landing_bytes=landing_bytes,
             landing_files=landing_files,
             generation=generation,
@@ -173,6 +208,29 @@ class Benchmark:
         record.write_text(json.dumps(known), encoding="utf-8")
         return measured, raw_events
 
+    def hold_back_day(self) -> None:
+        """Move the files of the last whole day to `day`, and out of the way what was loaded after it.
+
+        `short` gets the last tenth of the days before it: the same day is measured on top of both.
+        """
+        if not self.day.exists():
+            dates = sorted(path.name for path in (self.landing / EVENT_TABLES[0]).iterdir())
+            sizes = [folder_size(self.landing / EVENT_TABLES[0] / date)[0] for date in dates]
+            whole = max(n for n, size_ in enumerate(sizes) if size_ > median(sizes) / 2)
+            for date in dates[whole:]:
+                for folder in self.landing.glob(f"*/{date}"):
+                    place = self.day if date == dates[whole] else self.folder / "data" / "after"
+                    target = place / folder.relative_to(self.landing)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    folder.rename(target)
+        shutil.rmtree(self.short, ignore_errors=True)
+        dates = sorted(path.name for path in (self.landing / EVENT_TABLES[0]).iterdir())
+        early = set(dates[: -max(1, len(dates) // 10)])
+        for table in self.landing.iterdir():
+            for path in table.iterdir():
+                if path.name not in early:
+                    link_files(path, self.short / path.relative_to(self.landing))
+
     def repetition(self, repetition: int, result: SizeResult) -> Repetition:
         """Run every step once, each on fresh files."""
         for path in (self.warehouse, self.floor):
@@ -187,6 +245,28 @@ class Benchmark:
         if limit:
             command += ["--vars", json.dumps({"memory_limit": limit[0]})]
         steps["build"] = self._measure("build", command, repetition)
+        built = (self.dbt / "run_results.json").read_bytes()
+        warehouse_bytes = self.warehouse.stat().st_size
+        added = link_files(self.day, self.landing)
+        try:
+            steps["day"] = self._measure("day", command, repetition)
+            day_nodes = json.loads((self.dbt / "run_results.json").read_bytes())["results"]
+            self.finish_repetition(repetition, result, command, steps)
+        finally:
+            for path in added:
+                path.unlink()
+        return Repetition(
+            steps=steps,
+            warehouse_bytes=warehouse_bytes,
+            floor_bytes=self.floor.stat().st_size,
+            node_seconds={node["unique_id"]: node["execution_time"] for node in json.loads(built)["results"]},
+            day_node_seconds={node["unique_id"]: node["execution_time"] for node in day_nodes},
+        )
+
+    def finish_repetition(
+        self, repetition: int, result: SizeResult, command: list[str], steps: dict[str, Measurement]
+    ) -> None:
+        """Run the steps that follow the build and the day."""
         results = (self.dbt / "run_results.json").read_bytes()
         steps["unchanged"] = self._measure("unchanged", command, repetition)
         if (self.dbt / "run_results.json").read_bytes() != results:
@@ -198,24 +278,25 @@ class Benchmark:
             steps["peer"] = self._measure("peer", command, repetition)
             result.figures = check_figures(self.warehouse, json.loads(found.read_text(encoding="utf-8")))
 
+        if not self.options.skip_short:
+            shutil.rmtree(self.dbt)
+            self.warehouse.unlink()
+            steps["short_build"] = self._measure("short_build", command, repetition, landing=self.short)
+            link_files(self.day, self.short)
+            steps["short_day"] = self._measure("short_day", command, repetition, landing=self.short)
+            self.hold_back_day()
         shutil.rmtree(self.dbt)
         parse = [str(Path(sys.executable).with_name("dbt")), "--quiet", "parse"]
         steps["parse_full"] = self._measure("parse_full", parse, repetition)
         steps["parse_partial"] = self._measure("parse_partial", parse, repetition)
-        return Repetition(
-            steps=steps,
-            warehouse_bytes=self.warehouse.stat().st_size,
-            floor_bytes=self.floor.stat().st_size,
-            node_seconds={
-                node["unique_id"]: node["execution_time"] for node in json.loads(results)["results"]
-            },
-        )
 
-    def _measure(self, step: str, command: list[str], repetition: int = 0) -> Measurement:
+    def _measure(
+        self, step: str, command: list[str], repetition: int = 0, landing: Path | None = None
+    ) -> Measurement:
         name = f"{step} {repetition}" if repetition else step
         self.progress.update(self.task, current=name)
         environment = {
-            "LANDING": str(self.landing),
+            "LANDING": str(landing or self.landing),
             "JOURNEY_WAREHOUSE": str(self.warehouse),
             "DBT_TARGET_PATH": str(self.dbt),
             "DBT_LOG_PATH": str(self.folder / "logs"),

@@ -18,8 +18,11 @@ READS_ALL = ("floor", "build", "peer")
 STEPS = {
     "floor": "Floor: read, remove duplicates, write three tables",
     "build": "Full build: `make run` into a fresh warehouse",
+    "day": "`make run` with one more day of files",
     "unchanged": "`make run` again, nothing changed",
     "peer": "Polars script: {figures} of the figures",
+    "short_build": "Full build of the last tenth of the days",
+    "short_day": "`make run` with the same day on top of these",
     "parse_full": "`dbt parse`, from nothing",
     "parse_partial": "`dbt parse`, nothing changed",
 }
@@ -39,6 +42,7 @@ class Repetition:
     warehouse_bytes: int
     floor_bytes: int
     node_seconds: dict[str, float]
+    day_node_seconds: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -55,6 +59,7 @@ class SizeResult:
     versions: str
     memory_limit: str | None
     load_before: float
+    day_events: int = 0
     figures: int = 0
     repetitions: list[Repetition] = field(default_factory=list)
 
@@ -78,12 +83,13 @@ def size(value: int) -> str:
     return f"{number(value / 1e9)} GB" if value >= 1e9 else f"{number(value / 1e6)} MB"
 
 
-def ratio(result: SizeResult, step: str, base: str) -> str:
+def ratio(result: SizeResult, step: str, base: str, *, percent: bool = False) -> str:
     """Median over the repetitions of the seconds of `step` over those of `base`."""
     pairs = [r.steps for r in result.repetitions if step in r.steps and base in r.steps]
     if not pairs:
         return "-"
-    return number(median(steps[step].seconds / steps[base].seconds for steps in pairs)) + " x"
+    middle = median(steps[step].seconds / steps[base].seconds for steps in pairs)
+    return f"{100 * middle:.1f} %" if percent else number(middle) + " x"
 
 
 def node_kind(unique_id: str) -> str:
@@ -115,6 +121,12 @@ def size_section(result: SizeResult) -> str:
         f"Warehouse: {size(warehouse)}, {number(warehouse / result.landing_bytes)} x the landing files; "
         f"the floor's file: {size(floor)}, {number(floor / result.landing_bytes)} x.",
     ]
+    if any("day" in r.steps for r in repetitions):
+        facts.append(
+            f"One more day: {result.day_events:,} raw events in {ratio(result, 'day', 'build', percent=True)} "
+            f"of the full build's time, {ratio(result, 'day', 'short_day')} the time of the same day on top of "
+            "the last tenth of the days."
+        )
     if has_peer:
         facts.append(
             f"Full build over Polars script: {ratio(result, 'build', 'peer')}. All {result.figures} figures "
@@ -133,8 +145,18 @@ def size_section(result: SizeResult) -> str:
                 (f"The {SLOWEST_MODELS} slowest models", "Seconds", "Share of all models"),
                 slowest_models([r.node_seconds for r in repetitions]),
             ),
+            *_day_profile(repetitions),
         ]
     )
+
+
+def _day_profile(repetitions: list[Repetition]) -> list[str]:
+    """The slowest models of the day on top, when it was measured."""
+    runs = [r.day_node_seconds for r in repetitions if r.day_node_seconds]
+    if not runs:
+        return []
+    headers = (f"The {SLOWEST_MODELS} slowest models of one more day", "Seconds", "Share of all models")
+    return [table(headers, slowest_models(runs))]
 
 
 def slowest_models(runs: list[dict[str, float]]) -> list[tuple[str, str, str]]:

@@ -14,6 +14,9 @@
         ) -}}
     {%- endif -%}
     {%- set groups = landing_groups(table, readable_landing_files(table)) if execute else [] -%}
+    {%- if groups and table in event_tables() and groups | rejectattr('format', 'equalto', 'parquet') | list == [] %}
+{{ in_place_marker() }}
+    {% endif -%}
     {%- if groups -%}
         {{- landing_select(table, groups) -}}
     {%- else -%}

@@ -12,7 +12,9 @@
         {{ keys | join(', ') }},
         channel,
         ctr,
-        avg(ctr) over (partition by {{ keys | join(', ') }}) as avg_ctr_unweighted,
+        -- Decimals add up to the same sum in any order.
+        cast(sum(cast(ctr as decimal(38, 15))) over (partition by {{ keys | join(', ') }}) as double)
+        / nullif(count(ctr) over (partition by {{ keys | join(', ') }}), 0) as avg_ctr_unweighted,
         sum(case when ctr is not null then clicked end) over (partition by {{ keys | join(', ') }})
         / sum(case when ctr is not null then accepted end) over (partition by {{ keys | join(', ') }})
             as avg_ctr_pooled

@@ -120,27 +120,80 @@
 
 {% macro message_measure_ctes(dimensions, sets, where='true', by_period=false) -%}
 {%- set names = dimensions | map(attribute=0) | list -%}
-{%- set period_keys = ['period_id', 'counted_basis'] if by_period else [] -%}
-{%- set user_sets = [] -%}
-{%- set group_sets = [] -%}
-{%- set row_sets = [] -%}
-{%- for columns in sets -%}
-    {%- do user_sets.append(['account_key'] + period_keys + columns + ['user_key']) -%}
-    {%- do group_sets.append(['account_key'] + period_keys + columns) -%}
-    {%- do row_sets.append(['account_key'] + columns) -%}
-{%- endfor -%}
-scoped_messages as (
+{%- set is_rolled_up = sets | length > 1 or sets[0] | length < names | length -%}
+{%- set period_key = ['period_number'] if by_period else [] -%}
+-- Sums by day first: a period adds days, not messages.
+group_days as (
     select
         messages.account_key,
         {% for name, expression in dimensions %}{{ expression }} as {{ name }},
         {% endfor -%}
+        messages.message_date,
+        {% for name, expression in message_sums() %}sum({{ expression }}) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('fct_messages') }} as messages
+    where not messages.is_control and {{ where }}
+    group by
+        messages.account_key, {% for name, expression in dimensions %}{{ expression }}, {% endfor %}messages.message_date
+),
+
+-- Numbers stand for groups, periods and flags from here on: texts are compared once per message, not once per sum.
+finest_groups as (
+    select
+        account_key,
+        {{ names | join(', ') }},
+        row_number() over (order by account_key, {{ names | join(', ') }}) as group_number
+    from (select distinct account_key, {{ names | join(', ') }} from group_days) as combinations
+),
+
+rolled_combinations as (
+    {% for columns in sets -%}
+    {{ 'union all' if not loop.first }}
+    select
+        group_number,
+        account_key,
+        {{ loop.index }} as set_number
+        {%- for name in names %},
+        {% if name in columns %}{{ name }}{% else %}'ALL'{% endif %} as {{ name }}
+        {%- endfor %}
+    from finest_groups
+    {% endfor %}
+),
+
+group_members as (
+    select
+        group_number,
+        account_key,
+        {% for name in names %}{{ name }},
+        {% endfor -%}
+        dense_rank() over (order by set_number, account_key, {{ names | join(', ') }}) as rolled_number
+    from rolled_combinations
+),
+
+rolled_groups as (
+    select distinct
+        rolled_number,
+        account_key,
+        {% for name in names %}{{ name }} as {{ name }}_group{{ ',' if not loop.last }}
+        {% endfor %}
+    from group_members
+),
+
+scoped_messages as (
+    select
+        messages.account_key,
+        finest_groups.group_number,
         messages.message_id,
         messages.message_date,
         messages.user_key,
         case when messages.is_accepted then messages.endpoint_id end as accepted_endpoint_id,
-        {% for name, expression in message_sums() %}{{ expression }} as {{ name }}{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ message_flag_mask('message') }} as flags
     from {{ ref('fct_messages') }} as messages
+    inner join finest_groups
+        on
+            messages.account_key = finest_groups.account_key
+            {% for name, expression in dimensions %}and {{ expression }} = finest_groups.{{ name }}
+            {% endfor %}
     where not messages.is_control and {{ where }}
 ),
 
@@ -152,37 +205,34 @@ counted_periods as (
         period_id,
         period_from,
         period_to,
-        'both' as counted_basis
-    from {{ ref('dim_period') }}
-    where period_id = 'all_time'
-    {% for basis in ['event', 'send_cohort'] -%}
-    union all
-    select
-        account_key,
-        period_id,
-        period_from,
-        period_to,
-        '{{ basis }}' as counted_basis
-    from {{ ref('dim_period') }}
-    where period_id <> 'all_time'
-    {% endfor -%}
+        counted_basis,
+        row_number() over (order by account_key, period_id, counted_basis) as period_number
+    from (
+        select
+            account_key,
+            period_id,
+            period_from,
+            period_to,
+            'both' as counted_basis
+        from {{ ref('dim_period') }}
+        where period_id = 'all_time'
+        {% for basis in ['event', 'send_cohort'] -%}
+        union all
+        select
+            account_key,
+            period_id,
+            period_from,
+            period_to,
+            '{{ basis }}' as counted_basis
+        from {{ ref('dim_period') }}
+        where period_id <> 'all_time'
+        {% endfor -%}
+    ) as periods
 ),
 
 -- Every group that ever had a message has a row in every period, with 0 where the period holds nothing of it.
-message_combinations as (
-    select distinct
-        account_key,
-        {{ names | join(', ') }}
-    from scoped_messages
-),
-
 message_groups as (
-    select
-        account_key,
-        {% for name in names %}{{ all_when_rolled_up(name) }} as {{ name }}_group{{ ',' if not loop.last }}
-        {% endfor %}
-    from message_combinations
-    group by {{ grouping_sets(row_sets) }}
+    select * from rolled_groups
 ),
 
 shown_bases as (
@@ -194,30 +244,12 @@ shown_bases as (
     ) as shown_bases (counted_basis, date_basis)
 ),
 
-message_periods as (
-    select
-        scoped_messages.*,
-        periods.period_id,
-        periods.counted_basis
-    from scoped_messages
-    inner join counted_periods as periods
-        on
-            scoped_messages.account_key = periods.account_key
-            and (
-                periods.counted_basis = 'both'
-                or scoped_messages.message_date between periods.period_from and periods.period_to
-            )
-),
-
 event_engagements as (
     select
-        scoped_messages.account_key,
-        periods.period_id,
-        {% for name in names %}scoped_messages.{{ name }},
-        {% endfor -%}
+        periods.period_number,
+        scoped_messages.group_number,
         scoped_messages.message_id,
-        scoped_messages.user_key,
-        engagements.user_key as engaged_user_key,
+        engagements.user_key,
         {% for name in engagement_columns() %}sum(engagements.{{ name }}) as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from {{ ref('int_message_engagements') }} as engagements
@@ -231,159 +263,264 @@ event_engagements as (
             engagements.account_key = scoped_messages.account_key
             and engagements.message_id = scoped_messages.message_id
     group by
-        scoped_messages.account_key, periods.period_id,
-        {% for name in names %}scoped_messages.{{ name }}, {% endfor %}
-        scoped_messages.message_id, scoped_messages.user_key, engagements.user_key
-),
-
-{% else -%}
-message_periods as (
-    select * from scoped_messages
+        periods.period_number, scoped_messages.group_number, scoped_messages.message_id, engagements.user_key
 ),
 
 {% endif -%}
-message_user_rows as (
+group_sums as (
     select
-        {{ (['account_key'] + period_keys + names) | join(', ') }}, user_key,
+        finest_groups.group_number,
+        {% for name in period_key %}periods.{{ name }},
+        {% endfor -%}
         {% for name, expression in message_sums() -%}
         {% if by_period and name in message_engagement_sums() -%}
-        case when counted_basis = 'event' then 0 else {{ name }} end as {{ name }},
-        {% else %}{{ name }},
-        {% endif %}
-        {%- endfor %}
-        {% for name in engagement_columns() %}0 as user_{{ name }}{{ ', ' if not loop.last }}{% endfor %}
-    from message_periods
-    union all
-    select
-        {% for name in ['account_key'] + period_keys + names %}message_periods.{{ name }}, {% endfor %}
-        engagements.user_key,
-        {% for name, expression in message_sums() %}0 as {{ name }}, {% endfor %}
-        {% for name in engagement_columns() %}engagements.{{ name }} as user_{{ name }}{{ ', ' if not loop.last }}{% endfor %}
-    from {{ ref('int_message_engagements') }} as engagements
-    inner join message_periods
+        sum(case when periods.counted_basis = 'event' then 0 else group_days.{{ name }} end) as {{ name }}
+        {%- else -%}
+        sum(group_days.{{ name }}) as {{ name }}
+        {%- endif -%}
+        {{ ',' if not loop.last }}
+        {% endfor %}
+    from group_days
+    inner join finest_groups
         on
-            engagements.account_key = message_periods.account_key
-            and engagements.message_id = message_periods.message_id
-            {% if by_period %}and message_periods.counted_basis <> 'event'{% endif %}
+            group_days.account_key = finest_groups.account_key
+            {% for name in names %}and group_days.{{ name }} = finest_groups.{{ name }}
+            {% endfor -%}
+    {% if by_period -%}
+    inner join counted_periods as periods
+        on
+            group_days.account_key = periods.account_key
+            and (
+                periods.counted_basis = 'both'
+                or group_days.message_date between periods.period_from and periods.period_to
+            )
+    {% endif -%}
+    group by finest_groups.group_number{% if by_period %}, periods.period_number{% endif %}
     {% if by_period -%}
     union all
     select
-        account_key, period_id, 'event' as counted_basis, {{ names | join(', ') }}, user_key,
-        {% for name, expression in message_sums() %}{{ message_engagement_sums().get(name, '0') }} as {{ name }}, {% endfor %}
-        {% for name in engagement_columns() %}0 as user_{{ name }}{{ ', ' if not loop.last }}{% endfor %}
-    from event_engagements
-    group by account_key, period_id, {{ names | join(', ') }}, message_id, user_key
-    union all
-    select
-        account_key, period_id, 'event' as counted_basis, {{ names | join(', ') }}, engaged_user_key as user_key,
-        {% for name, expression in message_sums() %}0 as {{ name }}, {% endfor %}
-        {% for name in engagement_columns() %}{{ name }} as user_{{ name }}{{ ', ' if not loop.last }}{% endfor %}
-    from event_engagements
+        group_number,
+        period_number,
+        {% for name, expression in message_sums() -%}
+        {% if name in message_engagement_sums() %}sum({{ name }}){% else %}0{% endif %} as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from (
+        select
+            group_number,
+            period_number,
+            {% for name, expression in message_engagement_sums().items() %}{{ expression }} as {{ name }}{{ ',' if not loop.last }}
+            {% endfor %}
+        from event_engagements
+        group by group_number, period_number, message_id
+    ) as engaged_messages
+    group by group_number, period_number
     {%- endif %}
-),
-
--- One row per finest group and user: every rolled-up row is counted from these, not from the messages.
-message_user_sums as (
-    select
-        {{ (['account_key'] + period_keys + names) | join(', ') }},
-        user_key,
-        {% for name, expression in message_sums() %}sum({{ name }}) as {{ name }},
-        {% endfor -%}
-        {% for name in engagement_columns() %}sum(user_{{ name }}) as user_{{ name }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from message_user_rows
-    group by {{ (['account_key'] + period_keys + names) | join(', ') }}, user_key
-),
-
-message_group_sums as (
-    select
-        {{ (['account_key'] + period_keys + names) | join(', ') }},
-        {% for name, expression in message_sums() %}sum({{ name }}) as {{ name }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from message_user_sums
-    group by {{ (['account_key'] + period_keys + names) | join(', ') }}
 ),
 
 message_totals as (
     select
-        {{ (['account_key'] + period_keys) | join(', ') }},
-        {% for name in names %}{{ all_when_rolled_up(name) }} as {{ name }}_group,
+        group_members.rolled_number,
+        {% for name in period_key %}group_sums.{{ name }},
         {% endfor -%}
-        {% for name, expression in message_sums() %}sum({{ name }}) as {{ name }}{{ ',' if not loop.last }}
+        {% for name, expression in message_sums() %}sum(group_sums.{{ name }}) as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
-    from message_group_sums
-    group by {{ grouping_sets(group_sets) }}
+    from group_sums
+    inner join group_members
+        on group_sums.group_number = group_members.group_number
+    group by group_members.rolled_number{% if by_period %}, group_sums.period_number{% endif %}
 ),
 
+message_user_rows as (
+    select
+        scoped_messages.group_number,
+        {% for name in period_key %}periods.{{ name }},
+        {% endfor -%}
+        scoped_messages.user_key,
+        scoped_messages.flags
+    from scoped_messages
+    {% if by_period -%}
+    inner join counted_periods as periods
+        on
+            scoped_messages.account_key = periods.account_key
+            and (
+                periods.counted_basis = 'both'
+                or scoped_messages.message_date between periods.period_from and periods.period_to
+            )
+    {% endif -%}
+    where scoped_messages.flags > 0
+    union all
+    select
+        scoped_messages.group_number,
+        {% for name in period_key %}periods.{{ name }},
+        {% endfor -%}
+        engagements.user_key,
+        {{ message_flag_mask('engagement') }} as flags
+    from {{ ref('int_message_engagements') }} as engagements
+    inner join scoped_messages
+        on
+            engagements.account_key = scoped_messages.account_key
+            and engagements.message_id = scoped_messages.message_id
+    {% if by_period -%}
+    inner join counted_periods as periods
+        on
+            scoped_messages.account_key = periods.account_key
+            and periods.counted_basis <> 'event'
+            and (
+                periods.counted_basis = 'both'
+                or scoped_messages.message_date between periods.period_from and periods.period_to
+            )
+    union all
+    select
+        engagements.group_number,
+        engagements.period_number,
+        engagements.user_key,
+        {{ message_flag_mask('engagement') }} as flags
+    from event_engagements as engagements
+    {%- endif %}
+),
+
+-- One row per finest group and user: every rolled-up row is counted from these, not from the messages.
+message_user_flags as (
+    select
+        {{ (['group_number'] + period_key) | join(', ') }},
+        user_key,
+        bit_or(flags) as flags
+    from message_user_rows
+    group by {{ (['group_number'] + period_key) | join(', ') }}, user_key
+),
+
+{% if is_rolled_up -%}
 message_users_flagged as (
     select
-        {{ (['account_key'] + period_keys) | join(', ') }},
-        {% for name in names %}{{ all_when_rolled_up(name) }} as {{ name }}_group,
+        group_members.rolled_number,
+        {% for name in period_key %}message_user_flags.{{ name }},
         {% endfor -%}
-        user_key,
-        {% for flag, measure in message_user_flags() %}coalesce(bool_or({{ measure }} > 0), false) as {{ flag }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from message_user_sums
-    group by {{ grouping_sets(user_sets) }}
+        message_user_flags.user_key,
+        bit_or(message_user_flags.flags) as flags
+    from message_user_flags
+    inner join group_members
+        on message_user_flags.group_number = group_members.group_number
+    group by
+        group_members.rolled_number, {% if by_period %}message_user_flags.period_number, {% endif %}message_user_flags.user_key
 ),
 
+{% else -%}
+message_users_flagged as (
+    select
+        group_members.rolled_number,
+        {% for name in period_key %}message_user_flags.{{ name }},
+        {% endfor -%}
+        message_user_flags.user_key,
+        message_user_flags.flags
+    from message_user_flags
+    inner join group_members
+        on message_user_flags.group_number = group_members.group_number
+),
+
+{% endif -%}
 message_users_counted as (
     select
-        {{ (['account_key'] + period_keys) | join(', ') }},
-        {% for name in names %}{{ name }}_group,
-        {% endfor -%}
-        {% for name, flag in message_users() %}count(case when {{ flag }} then 1 end) as {{ name }}{{ ',' if not loop.last }}
+        {{ (['rolled_number'] + period_key) | join(', ') }},
+        {% for name, condition in message_users() %}count(case when {{ flag_condition(condition) }} then 1 end) as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from message_users_flagged
-    group by {{ (['account_key'] + period_keys) | join(', ') }}{% for name in names %}, {{ name }}_group{% endfor %}
+    group by {{ (['rolled_number'] + period_key) | join(', ') }}
 ),
 
 message_endpoints as (
     select distinct
-        {{ (['account_key'] + period_keys + names) | join(', ') }},
-        accepted_endpoint_id
-    from message_periods
-    where accepted_endpoint_id is not null
+        group_members.rolled_number,
+        {% for name in period_key %}periods.{{ name }},
+        {% endfor -%}
+        scoped_messages.accepted_endpoint_id
+    from (
+        select distinct
+            account_key,
+            group_number,
+            message_date,
+            accepted_endpoint_id
+        from scoped_messages
+        where accepted_endpoint_id is not null
+    ) as scoped_messages
+    inner join group_members
+        on scoped_messages.group_number = group_members.group_number
+    {% if by_period -%}
+    inner join counted_periods as periods
+        on
+            scoped_messages.account_key = periods.account_key
+            and (
+                periods.counted_basis = 'both'
+                or scoped_messages.message_date between periods.period_from and periods.period_to
+            )
+    {%- endif %}
 ),
 
 message_devices as (
     select
-        {{ (['account_key'] + period_keys) | join(', ') }},
-        {% for name in names %}{{ all_when_rolled_up(name) }} as {{ name }}_group,
-        {% endfor -%}
-        count(distinct accepted_endpoint_id) as devices_accepted
+        {{ (['rolled_number'] + period_key) | join(', ') }},
+        count(*) as devices_accepted
     from message_endpoints
-    group by {{ grouping_sets(group_sets) }}
+    group by {{ (['rolled_number'] + period_key) | join(', ') }}
 ),
 
 message_measures as (
     select
-        message_totals.account_key,
-        {% if by_period %}message_totals.period_id,
+        rolled_groups.account_key,
+        {% if by_period %}periods.period_id,
         shown_bases.date_basis,
         {% endif -%}
-        {% for name in names %}message_totals.{{ name }}_group as {{ name }},
+        {% for name in names %}rolled_groups.{{ name }}_group as {{ name }},
         {% endfor -%}
         {% for name, expression in message_sums() %}message_totals.{{ name }},
         {% endfor -%}
-        {% for name, flag in message_users() %}message_users_counted.{{ name }},
+        {% for name, condition in message_users() %}coalesce(message_users_counted.{{ name }}, 0) as {{ name }},
         {% endfor -%}
         coalesce(message_devices.devices_accepted, 0) as devices_accepted
     from message_totals
+    inner join rolled_groups
+        on message_totals.rolled_number = rolled_groups.rolled_number
     {% if by_period -%}
+    inner join counted_periods as periods
+        on message_totals.period_number = periods.period_number
     inner join shown_bases
-        on message_totals.counted_basis = shown_bases.counted_basis
+        on periods.counted_basis = shown_bases.counted_basis
     {% endif -%}
     {% for relation in ['message_users_counted', 'message_devices'] -%}
     left join {{ relation }}
         on
-            message_totals.account_key = {{ relation }}.account_key
-            {% for name in period_keys %}and message_totals.{{ name }} = {{ relation }}.{{ name }}
-            {% endfor -%}
-            {% for name in names %}and message_totals.{{ name }}_group = {{ relation }}.{{ name }}_group
+            message_totals.rolled_number = {{ relation }}.rolled_number
+            {% for name in period_key %}and message_totals.{{ name }} = {{ relation }}.{{ name }}
             {% endfor %}
     {% endfor %}
 )
+{%- endmacro %}
+
+
+{# Number with one bit per flag of message_user_flags(): those of a row of `messages`, or of a row of `engagements`. #}
+{% macro message_flag_mask(source) -%}
+    {%- set expressions = {} -%}
+    {%- for name, expression in message_sums() -%}{%- do expressions.update({name: expression}) -%}{%- endfor -%}
+    {%- set bits = [] -%}
+    {%- for flag, measure in message_user_flags() -%}
+        {%- if source == 'message' and measure in expressions -%}
+            {%- do bits.append('case when ' ~ expressions[measure] ~ ' > 0 then ' ~ 2 ** loop.index0 ~ ' else 0 end') -%}
+        {%- elif source == 'engagement' and measure.startswith('user_') -%}
+            {%- do bits.append('case when engagements.' ~ measure[5:] ~ ' > 0 then ' ~ 2 ** loop.index0 ~ ' else 0 end') -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ bits | join(' + ') }}
+{%- endmacro %}
+
+
+{# A condition over flags, such as 'has_dismissals and not has_clicks', over their bits in the column flags. #}
+{% macro flag_condition(condition) -%}
+    {%- set bits = {} -%}
+    {%- for flag, measure in message_user_flags() -%}{%- do bits.update({flag: 2 ** loop.index0}) -%}{%- endfor -%}
+    {%- set words = [] -%}
+    {%- for word in condition.split(' ') -%}
+        {%- do words.append('(flags & ' ~ bits[word] ~ ') > 0' if word in bits else word) -%}
+    {%- endfor -%}
+    {{ words | join(' ') }}
 {%- endmacro %}
 
 

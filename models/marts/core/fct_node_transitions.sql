@@ -1,3 +1,6 @@
+{{ config(materialized='view') }}
+{# Without the name of the database the view works in a copied or renamed warehouse file. #}
+
 select
     account_key,
     event_id as from_event_id,
@@ -13,5 +16,5 @@ select
     visit_date as transition_date,
     reporting_timezone,
     occurred_at as left_at
-from {{ ref('fct_node_visits') }}
+from {{ ref('fct_node_visits').include(database=false) }}
 where next_event_id is not null

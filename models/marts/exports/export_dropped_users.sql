@@ -1,3 +1,6 @@
+{{ config(materialized='view') }}
+{# Without the name of the database the view works in a copied or renamed warehouse file. #}
+
 -- Only the user's latest entry of a journey: whoever came back and left in order needs no follow-up.
 with latest_entries as (
     select
@@ -6,7 +9,7 @@ with latest_entries as (
             partition by account_key, journey_id, user_key
             order by entered_at desc, journey_entry_id desc
         ) as entry_recency
-    from {{ ref('fct_journey_entries') }}
+    from {{ ref('fct_journey_entries').include(database=false) }}
     where not is_control
 ),
 
@@ -21,7 +24,7 @@ last_visits as (
         account_key,
         journey_entry_id,
         occurred_at as last_step_at
-    from {{ ref('fct_node_visits') }}
+    from {{ ref('fct_node_visits').include(database=false) }}
     where is_last_visit
 ),
 
@@ -30,13 +33,13 @@ activities as (
         account_key,
         user_key,
         occurred_at
-    from {{ ref('stg_user_events') }}
+    from {{ ref('stg_user_events').include(database=false) }}
     union all
     select
         account_key,
         user_key,
         occurred_at
-    from {{ ref('fct_message_events') }}
+    from {{ ref('fct_message_events').include(database=false) }}
     where event_type in ('opened', 'clicked', 'read', 'replied', 'dismissed') and not is_bot
 ),
 
@@ -71,7 +74,7 @@ left join last_visits
     on entries.account_key = last_visits.account_key and entries.journey_entry_id = last_visits.journey_entry_id
 left join last_activities
     on entries.account_key = last_activities.account_key and entries.user_key = last_activities.user_key
-left join {{ ref('dim_user') }} as users
+left join {{ ref('dim_user').include(database=false) }} as users
     on entries.account_key = users.account_key and entries.user_key = users.user_key
 where
     not coalesce(users.is_deleted, false)

@@ -1,3 +1,6 @@
+{{ config(materialized='view') }}
+{# Without the name of the database the view works in a copied or renamed warehouse file. #}
+
 select
     coalesce(users.external_user_id, conversions.user_key) as external_user_id,
     conversions.occurred_at,
@@ -13,9 +16,9 @@ select
     conversions.journey_entry_id,
     conversions.event_id,
     conversions.account_key
-from {{ ref('fct_conversions') }} as conversions
-left join {{ ref('dim_user') }} as users
+from {{ ref('fct_conversions').include(database=false) }} as conversions
+left join {{ ref('dim_user').include(database=false) }} as users
     on conversions.account_key = users.account_key and conversions.user_key = users.user_key
-left join {{ ref('dim_journey') }} as journeys
+left join {{ ref('dim_journey').include(database=false) }} as journeys
     on conversions.account_key = journeys.account_key and conversions.journey_id = journeys.journey_id
 where not conversions.is_control

@@ -1,3 +1,6 @@
+{{ config(materialized='view') }}
+{# Without the name of the database the view works in a copied or renamed warehouse file. #}
+
 -- The user is the one of the interaction, which may differ from the message's first user (F13).
 with interactions as (
     select
@@ -13,7 +16,7 @@ with interactions as (
         count(case when event_type = 'dismissed' then 1 end) as dismissals_total,
         min(occurred_at) as first_interaction_at,
         max(occurred_at) as last_interaction_at
-    from {{ ref('fct_message_events') }}
+    from {{ ref('fct_message_events').include(database=false) }}
     where
         not is_control
         and journey_id is not null
@@ -39,9 +42,9 @@ select
     interactions.user_key,
     interactions.account_key
 from interactions
-left join {{ ref('dim_user') }} as users
+left join {{ ref('dim_user').include(database=false) }} as users
     on interactions.account_key = users.account_key and interactions.user_key = users.user_key
-left join {{ ref('int_nodes_any_version') }} as nodes
+left join {{ ref('int_nodes_any_version').include(database=false) }} as nodes
     on
         interactions.account_key = nodes.account_key
         and interactions.journey_id = nodes.journey_id

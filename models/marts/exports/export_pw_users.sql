@@ -1,3 +1,6 @@
+{{ config(materialized='view') }}
+{# Without the name of the database the view works in a copied or renamed warehouse file. #}
+
 select
     coalesce(external_user_id, user_key) as external_user_id,
     pw_status,
@@ -12,4 +15,4 @@ select
     journey_version_id,
     journey_entry_id,
     account_key
-from {{ ref('mart_user_journeys') }}
+from {{ ref('mart_user_journeys').include(database=false) }}

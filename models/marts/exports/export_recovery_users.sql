@@ -1,3 +1,6 @@
+{{ config(materialized='view') }}
+{# Without the name of the database the view works in a copied or renamed warehouse file. #}
+
 with messages as (
     select
         account_key,
@@ -12,7 +15,7 @@ with messages as (
         issue_class,
         coalesce(sent_at, first_event_at) as attempted_at,
         message_date
-    from {{ ref('fct_messages') }}
+    from {{ ref('fct_messages').include(database=false) }}
     where not is_control
 ),
 
@@ -61,9 +64,9 @@ left join successes
         issues.account_key = successes.account_key
         and issues.channel = successes.channel
         and issues.user_key = successes.user_key
-left join {{ ref('dim_user') }} as users
+left join {{ ref('dim_user').include(database=false) }} as users
     on issues.account_key = users.account_key and issues.user_key = users.user_key
-left join {{ ref('int_nodes_any_version') }} as nodes
+left join {{ ref('int_nodes_any_version').include(database=false) }} as nodes
     on
         issues.account_key = nodes.account_key
         and issues.journey_id = nodes.journey_id

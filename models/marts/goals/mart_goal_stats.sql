@@ -88,7 +88,12 @@ conversions as (
         percentile_cont(0.5) within group (
             order by case when is_first_conversion and not is_control then seconds_to_convert end
         ) as ttc_p50_seconds,
-        avg(case when is_first_conversion and not is_control then seconds_to_convert end) as ttc_mean_seconds,
+        -- Whole microseconds add up to the same sum in any order, fractions of a second do not.
+        cast(
+            sum(case
+                when is_first_conversion and not is_control then cast(round(seconds_to_convert * 1000000) as bigint)
+            end) as double
+        ) / 1000000e0 / nullif(count(case when is_first_conversion and not is_control then 1 end), 0) as ttc_mean_seconds,
         min(case when is_first_conversion and not is_control then seconds_to_convert end) as ttc_min_seconds,
         max(case when is_first_conversion and not is_control then seconds_to_convert end) as ttc_max_seconds
     from period_conversions

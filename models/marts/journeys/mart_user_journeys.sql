@@ -1,3 +1,6 @@
+{{ config(materialized='view') }}
+{# Without the name of the database the view works in a copied or renamed warehouse file. #}
+
 select
     entries.account_key,
     entries.journey_entry_id,
@@ -28,9 +31,9 @@ select
     entries.entered_at,
     entries.effective_exit_at,
     entries.converted_at
-from {{ ref('fct_journey_entries') }} as entries
-left join {{ ref('dim_journey') }} as journeys
+from {{ ref('fct_journey_entries').include(database=false) }} as entries
+left join {{ ref('dim_journey').include(database=false) }} as journeys
     on entries.account_key = journeys.account_key and entries.journey_id = journeys.journey_id
-left join {{ ref('dim_user') }} as users
+left join {{ ref('dim_user').include(database=false) }} as users
     on entries.account_key = users.account_key and entries.user_key = users.user_key
 where not entries.is_control
