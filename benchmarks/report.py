@@ -123,9 +123,9 @@ def size_section(result: SizeResult) -> str:
     ]
     if any("day" in r.steps for r in repetitions):
         facts.append(
-            f"One more day: {result.day_events:,} raw events in {ratio(result, 'day', 'build', percent=True)} "
-            f"of the full build's time, {ratio(result, 'day', 'short_day')} the time of the same day on top of "
-            "the last tenth of the days."
+            f"One more day: {result.day_events:,} events in {ratio(result, 'day', 'build', percent=True)} "
+            "of the full build's time, and in "
+            f"{ratio(result, 'day', 'short_day')} the time it takes on top of the last tenth of the days."
         )
     if has_peer:
         facts.append(

@@ -81,7 +81,7 @@
         {% for name, value in overrides.items() if name != 'as_of' %}{% do kept.update({name: value}) %}{% endfor %}
         {% if kept %}{% do accounts.update({account: kept}) %}{% endif %}
     {% endfor %}
-    {% do settings.update({'account_settings': accounts, 'landing_root': landing_root()}) %}
+    {% do settings.update({'account_settings': accounts}) %}
     {% do return(local_md5(tojson(settings, sort_keys=true))) %}
 {% endmacro %}
 

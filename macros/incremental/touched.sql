@@ -80,12 +80,12 @@
 {# Post-hook of fct_journey_entries: as_of moves for every entry, touched or not (R21, F20). #}
 {% macro close_windows() %}
     {% if not execute or not is_incremental() %}{% do return('') %}{% endif %}
-    update {{ this }} as entries
-    set is_window_closed = coalesce(entries.window_closes_at < settings.as_of, false)
-    from {{ ref('stg_settings') }} as settings
-    where
+    merge into {{ this }} as entries
+    using {{ ref('stg_settings') }} as settings
+    on
         entries.account_key = settings.account_key
         and entries.is_window_closed <> coalesce(entries.window_closes_at < settings.as_of, false)
+    when matched then update set is_window_closed = not entries.is_window_closed
 {% endmacro %}
 
 

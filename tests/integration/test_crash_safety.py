@@ -21,6 +21,8 @@ from orchestration.build import PROJECT_ROOT
 
 SEED = 20260821
 SERVED_SCHEMAS = ("marts", "intermediate", "quality")
+# What an unfinished run has still to rebuild: empty in every complete build.
+NOTES = {"intermediate.int_touched_keys"}
 EVENT_HEADER = "event_id,event_type,journey_id,journey_entry_id,user_id,node_id,occurred_at,received_at\n"
 OLD_FILES = {
     "journey_events/load_date=2026-06-03/events.csv": EVENT_HEADER
@@ -176,7 +178,7 @@ def neither_old_nor_new(actual: Path, old: Path, new: Path) -> list[str]:
         found = tables_of(connection, "journeys")
         return [
             table
-            for table in sorted(tables_of(connection, "old"))
+            for table in sorted(tables_of(connection, "old") - NOTES)
             if table not in found
             or not (same(connection, "journeys", "old", table) or same(connection, "journeys", "new", table))
         ]
@@ -240,8 +242,9 @@ def test_a_run_killed_at_any_moment_leaves_a_sound_file_and_the_next_run_the_sam
 
 
 def kill_over_existing(references: References, folder: Path, seconds: float) -> None:
-    """Kill a run with new files over a warehouse of the old ones; check it before and after the restart."""
+    """Kill an incremental run with new files over a warehouse of the old ones; check it and restart it."""
     run = Run(references.new.landing, folder)
+    folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(references.old.warehouse, run.warehouse)
     run.kill_after(seconds)
     assert neither_old_nor_new(run.warehouse, references.old.warehouse, references.new.warehouse) == []
@@ -253,15 +256,16 @@ def test_a_killed_run_over_an_existing_warehouse_leaves_every_table_old_or_new(
     references: References, tmp_path: Path
 ) -> None:
     assert differences(references.old.warehouse, references.new.warehouse) != []
-    kill_over_existing(references, tmp_path, references.seconds * random.Random(SEED).uniform(0.5, 0.9))
+    for part, seconds in enumerate(spread(3, references.seconds, SEED + 2)):
+        kill_over_existing(references, tmp_path / str(part), seconds)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(5))
+@pytest.mark.parametrize("part", range(20))
 def test_every_table_is_old_or_new_whenever_a_run_over_an_existing_warehouse_is_killed(
     part: int, references: References, tmp_path: Path
 ) -> None:
-    kill_over_existing(references, tmp_path, spread(5, references.seconds, SEED + 1)[part])
+    kill_over_existing(references, tmp_path, spread(20, references.seconds, SEED + 1)[part])
 
 
 def alive(process_id: int) -> bool:

@@ -1,5 +1,5 @@
 {{ rebuilt_by('goal_event goal_condition') }}
--- depends_on: {{ ref('int_touched_keys') }}
+{% set keys = ref('int_touched_keys') if not execute or is_incremental() %}
 
 with conditions as (
     select distinct

@@ -60,8 +60,8 @@ select
     exits.exit_event_name,
     exits.exit_node_id,
     coalesce(exits.exit_events, 0) as exit_events,
-    clocks.stopped_at,
-    clocks.stale_at,
+    case when exits.exited_at is null then clocks.stopped_at end as stopped_at,
+    case when exits.exited_at is null then clocks.stale_at end as stale_at,
     coalesce(exits.exited_at < entries.entered_at, false) as is_exit_clamped,
     case
         when exits.exited_at is not null then greatest(exits.exited_at, entries.entered_at)
