@@ -89,7 +89,7 @@ def test_a_converted_user_can_be_followed_to_the_raw_row(demo):
         """
         select count(*)
         from marts.fct_conversions
-        left join staging.stg_contract__user_events as raw using (account_key, event_id)
+        left join staging.stg_user_events_history as raw using (account_key, event_id)
         where raw.source_file is null
         """
     ).fetchone()
