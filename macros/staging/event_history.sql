@@ -15,7 +15,7 @@
     pre_hook="{{ find_affected_events('" ~ table ~ "') }}",
 ) -}}
 {%- set columns = contract_tables()[table]['columns'] -%}
-with received as (
+with received as {{ not_materialized() if not is_incremental() }} (
     select {{ event_columns(table, 'landed') }}
     from {{ ref('stg_contract__' ~ table) }} as landed
     where landed.reject_reason is null
@@ -41,7 +41,7 @@ with received as (
     {%- endif %}
 ),
 
-seen as (
+seen as {{ not_materialized() if not is_incremental() }} (
     select
         received.*,
         received.received_at <= settings.as_of as is_visible

@@ -1,6 +1,6 @@
 {{ rebuilt_by('pair') }}
 
-with events as (
+with events as {{ not_materialized() if not is_incremental() }} (
     select *
     from {{ touched(ref('stg_journey_events'), 'pair') }} as stg_events
     where event_type not in ('journey_entered', 'qualified')

@@ -1,12 +1,7 @@
 {{ rebuilt_by('pair') }}
 
-with events as (
-    select
-        stg_events.*,
-        row_number() over (
-            partition by stg_events.account_key, stg_events.message_id
-            order by stg_events.occurred_at, stg_events.event_id
-        ) as event_index
+with events as {{ not_materialized() if not is_incremental() }} (
+    select stg_events.*
     from {{ touched(ref('stg_message_events'), 'pair') }} as stg_events
 ),
 
@@ -68,7 +63,10 @@ select
     events.event_type,
     events.event_type_raw,
     events.message_id,
-    events.event_index,
+    row_number() over (
+        partition by events.account_key, events.message_id
+        order by events.occurred_at, events.event_id
+    ) as event_index,
     events.journey_id,
     events.journey_version_id,
     coalesce(events.journey_entry_id, latest_entries.journey_entry_id) as journey_entry_id,
