@@ -12,7 +12,7 @@ export DO_NOT_TRACK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export JOURNEY_WAREHOUSE := $(or $(WAREHOUSE),warehouse/journeys.duckdb)
 
-.PHONY: help setup run export test lint format demo scenarios coverage benchmark docs clean lock
+.PHONY: help setup run export test lint format demo scenarios coverage benchmark quality docs clean lock
 
 help: ## List the commands
 	@echo "Usage: make COMMAND [VARIABLE=value]"
@@ -83,6 +83,9 @@ coverage: $(STAMP) ## Write docs/coverage.md: column and tests of every item of 
 
 benchmark: $(STAMP) ## Measure builds against a plain load and a Polars script: OPTIONS='--events 1m --repeat 1'
 	@$(PYTHON) -m benchmarks $(OPTIONS)
+
+quality: $(STAMP) ## Judge the built warehouse by its expectations; writes quality.html beside it
+	@$(PYTHON) -m expectations
 
 docs: $(STAMP) ## Write the documentation page target/static_index.html of the built warehouse
 	@[ -e "$$JOURNEY_WAREHOUSE" ] || { echo "There is no warehouse at $$JOURNEY_WAREHOUSE. Run 'make run' first." >&2; exit 1; }

@@ -1,0 +1,1 @@
+"""Great Expectations suites over a built warehouse, and the runner that judges them."""
