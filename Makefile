@@ -12,12 +12,12 @@ export DO_NOT_TRACK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export JOURNEY_WAREHOUSE := $(or $(WAREHOUSE),warehouse/journeys.duckdb)
 
-.PHONY: help setup run export test lint format demo scenarios coverage benchmark quality docs clean lock
+.PHONY: help setup run pipeline dagster rollback export test test-slow lint format demo scenarios coverage benchmark quality docs clean lock
 
 help: ## List the commands
 	@echo "Usage: make COMMAND [VARIABLE=value]"
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
 	    | while IFS='|' read -r name text; do printf '  %-11s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo "Variables: LANDING=folder of raw files, WAREHOUSE=DuckDB file, VARS='{\"as_of\": \"2026-08-01\"}',"
@@ -53,17 +53,35 @@ run: export LANDING := $(or $(LANDING),demo/landing)
 run: $(STAMP) $(if $(LANDING),,demo) ## Build the warehouse from LANDING (default: demo data) and show the overview
 	@$(PYTHON) -m orchestration.cli run $(if $(FORCE),--force) $(if $(VARS),--vars "$$VARS")
 
+pipeline dagster: export LANDING := $(or $(LANDING),demo/landing)
+pipeline dagster: export VARS := $(VARS)
+pipeline: $(STAMP) $(if $(LANDING),,demo) ## Run the daily job once: build, audit, publish, export (docs/pipeline.md)
+	@$(PYTHON) -W ignore -m orchestration.pipeline $(OPTIONS)
+
+dagster: export DAGSTER_HOME := $(abspath $(or $(DAGSTER_HOME),.dagster))
+dagster: export PYTHONWARNINGS := ignore
+dagster: $(STAMP) $(if $(LANDING),,demo) ## Start the page of the pipeline with its schedule and sensors, on PORT (3000)
+	@$(PYTHON) -m orchestration.pipeline --prepare
+	@.venv/bin/dagster dev -m orchestration.definitions --port $(or $(PORT),3000)
+
+rollback: $(STAMP) ## Serve the version before, or VERSION; LIST=1 lists the kept versions
+	@$(PYTHON) -m orchestration.publish $(if $(LIST),list,rollback $(VERSION))
+
 export: $(STAMP) ## Write every export as a file below exports/, or the one of NAME; docs/exports.md has the options
 	@$(PYTHON) -m orchestration.exports $(NAME) $(if $(LIST),--list) $(if $(FORMAT),--format $(FORMAT)) $(OPTIONS)
 
 test: lint ## Run every check: lint, then all tests but the slow ones
 	@$(PYTHON) -m pytest -m "not slow"
 
+test-slow: $(STAMP) ## Run the slow tests: many random cases, kills at many moments, long drills (hours)
+	@$(PYTHON) -m pytest -m slow
+
 lint: $(STAMP) ## Check style and that dbt reads the project without a warning
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@.venv/bin/sqlfluff lint $(LINTED_SQL)
 	@.venv/bin/dbt --quiet --warn-error-options '{"error": "all"}' parse --no-partial-parse
+	@PYTHONWARNINGS=ignore .venv/bin/dagster definitions validate -m orchestration.definitions --log-level warning
 
 format: $(STAMP) ## Rewrite Python and SQL in the project's style
 	@$(PYTHON) -m ruff check --fix .
@@ -92,8 +110,8 @@ docs: $(STAMP) ## Write the documentation page target/static_index.html of the b
 	@.venv/bin/dbt --quiet docs generate --static --no-compile
 	@echo "Open target/static_index.html in a browser."
 
-clean: ## Remove what the commands created: warehouse/, demo/, target/, logs/
-	@rm -rf warehouse demo target logs
+clean: ## Remove what the commands created: warehouse/, demo/, target/, logs/, .dagster/ (not serving/, exports/)
+	@rm -rf warehouse demo target logs .dagster
 
 lock: ## Renew requirements.lock from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "uv was not found. Install it (pip install uv), then run 'make lock' again." >&2; exit 1; }
