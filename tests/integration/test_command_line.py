@@ -196,7 +196,7 @@ class FakeBuild:
         self.calls = 0
         self.success = True
 
-    def __call__(self, *_: object) -> DbtResult:
+    def __call__(self, *_: object, **__: object) -> DbtResult:
         self.calls += 1
         return DbtResult(success=self.success, stdout="", errors=[] if self.success else ["Binder Error"])
 
