@@ -6,7 +6,7 @@
                     are new, changed or gone into ops.changed_files
     finish_run()    on-run-end: after a run of the whole project without an error, remembers the files, identities and
                     definitions it has seen. Until then every later run starts from the same point.
-    run_mode()      the mode of this run; 'full' when it cannot be known
+    run_mode()      the mode of this run; 'full' when nothing was ever planned
 #}
 {% macro ops_table(name) %}
     {% do return(api.Relation.create(database=target.database, schema='ops', identifier=name)) %}
@@ -44,8 +44,10 @@
     {% if not execute or flags.FULL_REFRESH %}{% do return('full') %}{% endif %}
     {% set plan = adapter.get_relation(database=target.database, schema='ops', identifier='run_plan') %}
     {% if plan is none %}{% do return('full') %}{% endif %}
-    {% set modes = run_query('select mode from ' ~ plan).columns[0].values() %}
-    {% do return(modes[0] if modes else 'full') %}
+    {% set plans = run_query('select run_id, mode from ' ~ plan).rows %}
+    {% if not plans %}{% do return('full') %}{% endif %}
+    {# A run of some models without the landed tables has no plan of its own: it builds them from what there is. #}
+    {% do return(plans[0][1] if plans[0][0] == invocation_id else 'incremental') %}
 {% endmacro %}
 
 

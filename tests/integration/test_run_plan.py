@@ -92,6 +92,18 @@ def test_a_build_without_anything_new_does_no_model_work_and_says_so(warehouse: 
     assert warehouse.last_run("mode, files_new, rows_written") == ("unchanged", 0, 0)
 
 
+def test_a_model_that_is_asked_for_is_built_even_when_nothing_is_new(warehouse: Warehouse) -> None:
+    result = run_dbt(
+        ["run", "--select", "mart_workspace"],
+        landing=warehouse.landing,
+        warehouse=warehouse.file,
+        target_path=warehouse.folder / "target",
+        log_path=warehouse.folder / "logs",
+    ).raise_for_error()
+    assert "created sql table model marts.mart_workspace" in result.stdout
+    assert "NOTHING NEW" not in result.stdout
+
+
 def test_a_run_with_one_new_file_rebuilds_only_the_pairs_it_touches(warehouse: Warehouse) -> None:
     untouched = "select * from marts.fct_journey_entries where journey_entry_id = 'w-2'"
     before = warehouse.query(untouched)
@@ -105,7 +117,8 @@ def test_a_run_with_one_new_file_rebuilds_only_the_pairs_it_touches(warehouse: W
     columns = "mode, files_new, touched_pairs, touched_entries, touched_messages"
     assert warehouse.last_run(columns) == ("incremental", 1, 1, 1, 0)
     assert warehouse.query(
-        "select model_name, rows_written from ops.run_summary_models join ops.run_summary using (run_id)"
+        "select model_name, models.rows_written from ops.run_summary_models as models"
+        " join ops.run_summary using (run_id)"
         " where mode = 'incremental' and model_name in ('fct_journey_entries', 'fct_node_visits') order by 1"
     ) == [("fct_journey_entries", 1), ("fct_node_visits", 1)]
     assert warehouse.query(
