@@ -241,23 +241,23 @@ def test_a_run_killed_at_any_moment_leaves_a_sound_file_and_the_next_run_the_sam
     assert differences(run.warehouse, references.new.warehouse) == []
 
 
-def kill_over_existing(references: References, folder: Path, seconds: float) -> None:
-    """Kill an incremental run with new files over a warehouse of the old ones; check it and restart it."""
+def kill_over_existing(references: References, folder: Path, moments: list[float]) -> None:
+    """Kill an incremental run over a warehouse of the old files at each moment, then let one finish."""
     run = Run(references.new.landing, folder)
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(references.old.warehouse, run.warehouse)
-    run.kill_after(seconds)
-    assert neither_old_nor_new(run.warehouse, references.old.warehouse, references.new.warehouse) == []
+    for seconds in moments:
+        run.kill_after(seconds)
+        assert neither_old_nor_new(run.warehouse, references.old.warehouse, references.new.warehouse) == []
     assert run.finish() == 0, run.output
     assert differences(run.warehouse, references.new.warehouse) == []
 
 
-def test_a_killed_run_over_an_existing_warehouse_leaves_every_table_old_or_new(
+def test_three_killed_runs_over_an_existing_warehouse_leave_every_table_old_or_new(
     references: References, tmp_path: Path
 ) -> None:
     assert differences(references.old.warehouse, references.new.warehouse) != []
-    for part, seconds in enumerate(spread(3, references.seconds, SEED + 2)):
-        kill_over_existing(references, tmp_path / str(part), seconds)
+    kill_over_existing(references, tmp_path, spread(3, references.seconds, SEED + 2))
 
 
 @pytest.mark.slow
@@ -265,7 +265,7 @@ def test_a_killed_run_over_an_existing_warehouse_leaves_every_table_old_or_new(
 def test_every_table_is_old_or_new_whenever_a_run_over_an_existing_warehouse_is_killed(
     part: int, references: References, tmp_path: Path
 ) -> None:
-    kill_over_existing(references, tmp_path, spread(20, references.seconds, SEED + 1)[part])
+    kill_over_existing(references, tmp_path, [spread(20, references.seconds, SEED + 1)[part]])
 
 
 def alive(process_id: int) -> bool:
