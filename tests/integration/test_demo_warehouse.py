@@ -114,6 +114,8 @@ def test_every_column_of_every_table_and_view_is_described(demo):
     built = set(
         connection.execute(
             "select table_schema, table_name, column_name from information_schema.columns"
+            # What runs remember of themselves: docs/incremental.md describes it.
+            " where table_schema <> 'ops'"
         ).fetchall()
     )
     assert {schema for schema, _, _ in built} >= {"staging", "intermediate", "marts", "quality", "seeds"}
