@@ -321,16 +321,25 @@ def test_a_fault_of_the_data_is_not_tried_again(audit: Audit) -> None:
     print(f"{time.monotonic() - started:.1f} s")
 
 
-def test_a_file_that_is_open_for_a_moment_is_tried_again(audit: Audit) -> None:
+def test_a_file_that_is_open_for_a_moment_is_tried_again(
+    audit: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
     audit.results = [expectation("blocking", True)]
     cli.remember_success(fill(audit.settings.warehouse, 1), "files 1")
     code = (
-        "import duckdb, sys, time; connection = duckdb.connect(sys.argv[1]);"
-        "print('open', flush=True); time.sleep(15)"
+        "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, str(audit.settings.warehouse)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
+        judged = assets.transient
+
+        def close_after(reason: object) -> bool:
+            other.kill()
+            other.wait()
+            return judged(reason)
+
+        monkeypatch.setattr(assets, "transient", close_after)
         result = audit.judge()
     assert result.success
     assert [event for event in result.all_events if event.is_step_up_for_retry]

@@ -267,7 +267,8 @@ def add_control_and_twin(warehouse: Path) -> None:
                 f"insert into marts.{table} select * replace ({', '.join(changes)}) from marts.{table}"
             )
         tables = connection.execute(
-            "select table_name from information_schema.columns where table_schema = 'marts' "
+            "select table_name from information_schema.columns join information_schema.tables "
+            "using (table_schema, table_name) where table_schema = 'marts' and table_type = 'BASE TABLE' "
             "and column_name = 'account_key' and regexp_matches(table_name, '^(fct|dim)_')"
         ).fetchall()
         for (table,) in tables:
