@@ -274,8 +274,8 @@ class Benchmark:
 
         if not self.options.skip_peer:
             found = self.folder / "peer_figures.json"
-            command = [sys.executable, "-m", PEER, str(self.landing), str(found)]
-            steps["peer"] = self._measure("peer", command, repetition)
+            peer = [sys.executable, "-m", PEER, str(self.landing), str(found)]
+            steps["peer"] = self._measure("peer", peer, repetition)
             result.figures = check_figures(self.warehouse, json.loads(found.read_text(encoding="utf-8")))
 
         if not self.options.skip_short:
