@@ -26,6 +26,15 @@ STEPS = {
     "parse_full": "`dbt parse`, from nothing",
     "parse_partial": "`dbt parse`, nothing changed",
 }
+# Layers by the first letters of their models; what has none of these is a mart or an export.
+LAYERS = {
+    "Landing files, typed and checked": "stg_contract__",
+    "Staging: history, identities, definitions": "stg_",
+    "Intermediate": "int_",
+    "Facts": "fct_",
+    "Data quality": "quality_",
+    "Marts, dimensions and exports": "",
+}
 HEADER = """# Benchmark results
 
 What each row measures, and what it does not: [README.md](README.md). Written by `make benchmark`; every
@@ -141,6 +150,7 @@ def size_section(result: SizeResult) -> str:
                 rows,
             ),
             _node_sums(result),
+            table(("Layer", "Full build, seconds", "One more day, seconds"), layers(repetitions)),
             table(
                 (f"The {SLOWEST_MODELS} slowest models", "Seconds", "Share of all models"),
                 slowest_models([r.node_seconds for r in repetitions]),
@@ -157,6 +167,18 @@ def _day_profile(repetitions: list[Repetition]) -> list[str]:
         return []
     headers = (f"The {SLOWEST_MODELS} slowest models of one more day", "Seconds", "Share of all models")
     return [table(headers, slowest_models(runs))]
+
+
+def layers(repetitions: list[Repetition]) -> list[tuple[str, str, str]]:
+    """Seconds of the models of each layer, and of the data tests, in the full build and in the day on top."""
+    columns = []
+    for runs in ([r.node_seconds for r in repetitions], [r.day_node_seconds for r in repetitions]):
+        sums = dict.fromkeys([*LAYERS, "Data tests"], 0.0)
+        for name, seconds in _medians(runs, "model").items():
+            sums[next(layer for layer, start in LAYERS.items() if name.startswith(start))] += seconds
+        sums["Data tests"] = sum(_medians(runs, "test").values())
+        columns.append([number(seconds) if any(runs) else "-" for seconds in sums.values()])
+    return list(zip([*LAYERS, "Data tests"], *columns, strict=True))
 
 
 def slowest_models(runs: list[dict[str, float]]) -> list[tuple[str, str, str]]:

@@ -133,6 +133,7 @@ def test_a_section_shows_medians_and_the_ratios_within_a_repetition():
         ("`slow`", "20.0", "95.2 %"),
         ("`quick`", "1.00", "4.8 %"),
     ]
+    assert "| Marts, dimensions and exports | 21.0 | - |\n| Data tests | 9.00 | - |" in section
     assert table(("a", "b"), [("x", 1)]) == "| a | b |\n| --- | ---: |\n| x | 1 |"
 
 
