@@ -7,17 +7,25 @@
     is inserted afterwards by the post-hook.
 #}
 {% macro read_landing_table(table) %}
-    {{- config(post_hook="{{ insert_malformed_rows('" ~ table ~ "') }}") -}}
-    {%- if table not in event_tables() -%}
+    {{- config(post_hook="{{ insert_malformed_rows('" ~ table ~ "', this) }}") -}}
+    {%- if table in event_tables() -%}
+        {{- config(pre_hook="{{ copy_text_rows('" ~ table ~ "') }}") -}}
+    {%- else -%}
         {{- config(
             materialized='incremental', incremental_strategy='changed_files', on_schema_change='fail'
         ) -}}
     {%- endif -%}
     {%- set groups = landing_groups(table, readable_landing_files(table)) if execute else [] -%}
-    {%- if groups and table in event_tables() and groups | rejectattr('format', 'equalto', 'parquet') | list == [] %}
+    {%- set in_place = groups | selectattr('format', 'equalto', 'parquet') | list if table in event_tables() else [] -%}
+    {%- if in_place %}
 {{ in_place_marker() }}
-    {% endif -%}
-    {%- if groups -%}
+{{ landing_select(table, in_place) }}
+        {%- if in_place | length < groups | length %}
+union all
+select {{ landing_columns(table) | map(attribute=0) | join(', ') }}
+from {{ ops_table('text_rows_' ~ table) }}
+        {%- endif -%}
+    {%- elif groups -%}
         {{- landing_select(table, groups) -}}
     {%- else -%}
         {{- landing_empty_select(table) -}}

@@ -1,19 +1,19 @@
-{# insert_malformed_rows(table): post-hook that adds the lines the model's scan could not read as rows. #}
-{% macro insert_malformed_rows(table) %}
-    {{- return(adapter.dispatch('insert_malformed_rows', 'journeys')(table)) -}}
+{# insert_malformed_rows(table, relation): post-hook that adds the lines the scan of `relation` could not read as rows. #}
+{% macro insert_malformed_rows(table, relation) %}
+    {{- return(adapter.dispatch('insert_malformed_rows', 'journeys')(table, relation)) -}}
 {% endmacro %}
 
-{% macro default__insert_malformed_rows(table) %}
+{% macro default__insert_malformed_rows(table, relation) %}
     {{ exceptions.raise_compiler_error("insert_malformed_rows is not implemented for " ~ target.type) }}
 {% endmacro %}
 
-{% macro duckdb__insert_malformed_rows(table) %}
+{% macro duckdb__insert_malformed_rows(table, relation) %}
     {% set rejects = duckdb_rejects(table) if execute else [] %}
     {% if not rejects %}{% do return('') %}{% endif %}
     {% set contract = contract_tables()[table]['columns'] %}
     {% set envelope = landing_raw_columns(table)[contract | length:] | map(attribute=0) | list %}
     {% set insert -%}
-        insert into {{ this }} (
+        insert into {{ relation }} (
             account_key, {{ envelope | join(', ') }}, source_file, reject_reason, rejected_row
         )
         with {{ duckdb_landing_files_cte(landing_files(table), 'files') }},

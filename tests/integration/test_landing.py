@@ -271,6 +271,10 @@ def write_good_and_bad_files(landing: Landing) -> None:
         "event_id,event_name,user_id,occurred_at,properties\n"
         'p1,buy,ada,2026-05-01,"{""a"": 1}"\np2,buy,ada,2026-05-01,{a: 1}\np3,buy,ada,2026-05-01,\n',
     )
+    landing.write(
+        "user_events/malformed_beside_parquet.csv",
+        "event_id,event_name,user_id,occurred_at\nm1,buy,ada,2026-05-01\nshort,buy\nm2,buy,ada,2026-05-01\n",
+    )
     duckdb.sql(f"""
         copy (
             select 'w' || i as event_id, 'buy' as event_name, i as user_id, [i] as order_id, i as occurred_at,
@@ -508,6 +512,13 @@ def test_malformed_csv_lines_are_kept_and_stop_nothing(staged: duckdb.DuckDBPyCo
     )
 
 
+def test_malformed_lines_of_a_text_file_beside_parquet_files_are_kept(
+    staged: duckdb.DuckDBPyConnection,
+) -> None:
+    found = rows(staged, "user_events", "event_id, reject_reason", "malformed_beside_parquet.csv")
+    assert sorted(found, key=str) == [("m1", None), ("m2", None), (None, "malformed_row")]
+
+
 @pytest.mark.parametrize("file", ["open_quote.csv", "open_quotes.csv", "open_quote.csv.gz"])
 def test_an_open_quote_costs_no_line_but_its_own(staged: duckdb.DuckDBPyConnection, file: str) -> None:
     found = rows(staged, "journey_events", "event_id, journey_id, user_id, reject_reason, rejected_row", file)
@@ -655,7 +666,7 @@ def test_every_staged_row_has_its_account_and_file(staged: duckdb.DuckDBPyConnec
     tables = [
         name
         for (name,) in staged.execute(
-            "select table_name from duckdb_tables() where schema_name = 'staging'"
+            "select table_name from information_schema.tables where table_schema = 'staging'"
         ).fetchall()
     ]
     assert len(tables) == 16
