@@ -33,6 +33,20 @@
     {{ exceptions.raise_compiler_error("local_date is not implemented for " ~ target.type) }}
 {% endmacro %}
 
+{# A zone that is no constant is looked up for every row, which takes five times as long. #}
 {% macro duckdb__local_date(timestamp, zone) -%}
-    cast(timezone({{ zone }}, timezone('UTC', {{ timestamp }})) as date)
+    {%- set zones = [] -%}
+    {#- While dbt parses, nobody has checked the settings yet. -#}
+    {%- for settings in [default_settings()] + ((var('account_settings') or {}).values() | list if execute else []) -%}
+        {%- set name = settings['reporting_timezone'] -%}
+        {%- if name is string and name not in zones + ['UTC'] -%}{%- do zones.append(name) -%}{%- endif -%}
+    {%- endfor -%}
+    case
+        when {{ zone }} = 'UTC' then cast({{ timestamp }} as date)
+        {%- for name in zones %}
+        when {{ zone }} = {{ sql_text(name) }}
+            then cast(timezone({{ sql_text(name) }}, timezone('UTC', {{ timestamp }})) as date)
+        {%- endfor %}
+        else cast(timezone({{ zone }}, timezone('UTC', {{ timestamp }})) as date)
+    end
 {%- endmacro %}
