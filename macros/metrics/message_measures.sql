@@ -230,6 +230,23 @@ counted_periods as (
     ) as periods
 ),
 
+-- Which periods a day falls in is asked once per day, not once per message.
+counted_days as (
+    select
+        periods.account_key,
+        days.message_date,
+        periods.period_number,
+        periods.counted_basis
+    from counted_periods as periods
+    inner join (select distinct account_key, message_date from group_days) as days
+        on
+            periods.account_key = days.account_key
+            and (
+                periods.counted_basis = 'both'
+                or days.message_date between periods.period_from and periods.period_to
+            )
+),
+
 -- Every group that ever had a message has a row in every period, with 0 where the period holds nothing of it.
 message_groups as (
     select * from rolled_groups
@@ -339,13 +356,10 @@ message_user_rows as (
         scoped_messages.flags
     from scoped_messages
     {% if by_period -%}
-    inner join counted_periods as periods
+    inner join counted_days as periods
         on
             scoped_messages.account_key = periods.account_key
-            and (
-                periods.counted_basis = 'both'
-                or scoped_messages.message_date between periods.period_from and periods.period_to
-            )
+            and scoped_messages.message_date = periods.message_date
     {% endif -%}
     where scoped_messages.flags > 0
     union all
@@ -361,14 +375,11 @@ message_user_rows as (
             engagements.account_key = scoped_messages.account_key
             and engagements.message_id = scoped_messages.message_id
     {% if by_period -%}
-    inner join counted_periods as periods
+    inner join counted_days as periods
         on
             scoped_messages.account_key = periods.account_key
+            and scoped_messages.message_date = periods.message_date
             and periods.counted_basis <> 'event'
-            and (
-                periods.counted_basis = 'both'
-                or scoped_messages.message_date between periods.period_from and periods.period_to
-            )
     union all
     select
         engagements.group_number,
@@ -430,29 +441,26 @@ message_users_counted as (
 message_endpoints as (
     select distinct
         group_members.rolled_number,
-        {% for name in period_key %}periods.{{ name }},
+        {% for name in period_key %}endpoints.{{ name }},
         {% endfor -%}
-        scoped_messages.accepted_endpoint_id
+        endpoints.accepted_endpoint_id
     from (
         select distinct
-            account_key,
-            group_number,
-            message_date,
-            accepted_endpoint_id
+            scoped_messages.group_number,
+            {% for name in period_key %}periods.{{ name }},
+            {% endfor -%}
+            scoped_messages.accepted_endpoint_id
         from scoped_messages
-        where accepted_endpoint_id is not null
-    ) as scoped_messages
+        {% if by_period -%}
+        inner join counted_days as periods
+            on
+                scoped_messages.account_key = periods.account_key
+                and scoped_messages.message_date = periods.message_date
+        {% endif -%}
+        where scoped_messages.accepted_endpoint_id is not null
+    ) as endpoints
     inner join group_members
-        on scoped_messages.group_number = group_members.group_number
-    {% if by_period -%}
-    inner join counted_periods as periods
-        on
-            scoped_messages.account_key = periods.account_key
-            and (
-                periods.counted_basis = 'both'
-                or scoped_messages.message_date between periods.period_from and periods.period_to
-            )
-    {%- endif %}
+        on endpoints.group_number = group_members.group_number
 ),
 
 message_devices as (
