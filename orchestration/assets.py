@@ -105,9 +105,7 @@ def lease_resource(settings: Settings) -> dg.ResourceDefinition:
 def read_manifest(settings: Settings) -> dict[str, Any]:
     """dbt's manifest of the project as it is now; parses it first when a source is newer."""
     path = settings.target / "manifest.json"
-    sources = [PROJECT_ROOT / source for source in cli.PROJECT_SOURCES]
-    files = [file for source in sources for file in ([source] if source.is_file() else source.rglob("*"))]
-    newest = max(file.stat().st_mtime for file in files if file.is_file())
+    newest = newest_change([PROJECT_ROOT / source for source in cli.PROJECT_SOURCES])
     if not path.exists() or path.stat().st_mtime <= newest:
         run_dbt(
             ["parse"],
@@ -120,6 +118,11 @@ def read_manifest(settings: Settings) -> dict[str, Any]:
         # dbt leaves a manifest alone that would not change.
         path.touch()
     return attach_tests(json.loads(path.read_text(encoding="utf-8")))
+
+
+def newest_change(sources: list[Path]) -> float:
+    """Time of the latest change (s since 1970) below some paths; a removed file shows in its folder."""
+    return max(path.stat().st_mtime for source in sources for path in [source, *source.rglob("*")])
 
 
 def attach_tests(manifest: dict[str, Any]) -> dict[str, Any]:

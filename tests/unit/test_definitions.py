@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 
 from orchestration.alerts import RunFailure, report_failure
-from orchestration.assets import audited_fingerprint, lease_resource, mark_audited, transient
+from orchestration.assets import audited_fingerprint, lease_resource, mark_audited, newest_change, transient
 from orchestration.automation import REPORTS_ITSELF, failure_sensor, landing_sensor
 from orchestration.build import PROJECT_ROOT
 from orchestration.cli import RunError, fingerprint, remember_success, run_lock
@@ -121,6 +121,17 @@ def test_a_backfill_of_many_days_is_one_run(graph: dg.AssetGraph) -> None:
     load_days = graph.get(dg.AssetKey("load_days"))
     assert load_days.backfill_policy == dg.BackfillPolicy.single_run()
     assert load_days.partitions_def.has_partition_key("2026-03-01")
+
+
+def test_a_removed_source_is_a_change_too(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "one.sql").write_text("select 1")
+    for path in (folder / "one.sql", folder):
+        os.utime(path, (1000, 1000))
+    assert newest_change([folder, folder / "one.sql"]) == 1000
+    (folder / "one.sql").unlink()
+    assert newest_change([folder]) > 1000
 
 
 def test_one_run_at_a_time_writes_the_warehouse(definitions: dg.Definitions) -> None:
