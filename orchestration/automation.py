@@ -10,8 +10,7 @@ import dagster as dg
 
 from orchestration.alerts import RunFailure, report_failure
 from orchestration.assets import started_at
-from orchestration.cli import RunError, fingerprint
-from orchestration.landing_state import Watch, look, read_landing, state_of
+from orchestration.landing_state import Watch, is_served, look, read_landing, state_of
 from orchestration.settings import Settings
 
 # A run of `make pipeline` reports its own failure: nobody may be there to watch it.
@@ -54,17 +53,6 @@ def landing_sensor(settings: Settings, job: object) -> dg.SensorDefinition:
         return dg.SensorResult(skip_reason=reason, cursor=watch.dump())
 
     return new_landing_files
-
-
-def is_served(settings: Settings) -> bool:
-    """Whether the served version was made from the landing folder as it is now."""
-    try:
-        version = settings.published.current()
-        return version is not None and version.fingerprint == fingerprint(
-            settings.landing, settings.variables
-        )
-    except RunError:
-        return False
 
 
 def failure_sensor(settings: Settings) -> dg.SensorDefinition:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.cli import RunError, open_warehouse
+from orchestration.cli import RunError, fingerprint, open_warehouse
+from orchestration.settings import Settings
 
 FRESHNESS_FILES = 20
 EVENT_TIME = {"journey_events": "occurred_at", "message_events": "occurred_at", "user_events": "occurred_at"}
@@ -103,6 +104,17 @@ def look(watch: Watch, state: str, now: float, quiet_seconds: float) -> tuple[Wa
     if now - watch.since < quiet_seconds:
         return watch, None
     return Watch(state, watch.since, state), f"{state}-{int(watch.since)}"
+
+
+def is_served(settings: Settings) -> bool:
+    """Whether the served version was made from the landing folder as it is now."""
+    try:
+        version = settings.published.current()
+        return version is not None and version.fingerprint == fingerprint(
+            settings.landing, settings.variables
+        )
+    except RunError:
+        return False
 
 
 def newest_event(table: str, files: list[LandingFile]) -> datetime | None:

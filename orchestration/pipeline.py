@@ -11,15 +11,17 @@ import os
 import sys
 import time
 from contextlib import redirect_stdout
+from datetime import datetime
 
 from rich.console import Console
 
 from orchestration.build import PROJECT_ROOT, DbtError
 from orchestration.cli import RunError, run_lock
+from orchestration.landing_state import is_served
 from orchestration.publish import Version
 from orchestration.settings import Settings, read_settings
 
-SHOWN_FAILURES = 10
+JUDGES = (".py", ".sql", ".yml")
 
 
 def prepare_home(settings: Settings) -> None:
@@ -108,6 +110,20 @@ def run_job(settings: Settings, *, job: str = "daily", days: tuple[str, str] | N
     return _report(result, settings, job, before)
 
 
+def nothing_new(settings: Settings) -> Version | None:
+    """The served version when a run would make it again, with its exports; else None."""
+    exported = settings.exports / "current"
+    if not is_served(settings) or not exported.is_dir():
+        return None
+    version = _served(settings)
+    if exported.resolve().name != version.version_id:
+        return None
+    published = datetime.fromisoformat(version.published_at).timestamp()
+    # The fingerprint is that of the build; another expectation judges the same build anew.
+    judges = [path for path in (PROJECT_ROOT / "expectations").rglob("*") if path.suffix in JUDGES]
+    return None if any(path.stat().st_mtime > published for path in judges) else version
+
+
 def _report(result: object, settings: Settings, job: str, before: Version | None) -> int:
     """Say why a run failed and what is served; return the exit code."""
     from orchestration.alerts import RunFailure, report_failure
@@ -145,6 +161,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m orchestration.pipeline", description=__doc__)
     parser.add_argument("--from", dest="first", metavar="DATE", help="first load day to read again")
     parser.add_argument("--to", dest="last", metavar="DATE", help="last load day to read again")
+    parser.add_argument("--force", action="store_true", help="run also when nothing new was delivered")
     parser.add_argument("--prepare", action="store_true", help="only make DAGSTER_HOME ready")
     options = parser.parse_args(arguments)
     if (options.first is None) != (options.last is None):
@@ -157,6 +174,12 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         if options.first:
             return run_job(settings, job="backfill", days=(options.first, options.last))
+        if not options.force and (version := nothing_new(settings)):
+            print(
+                f"Nothing new since {version.published_at}: {version.version_id} was made from these files. "
+                "OPTIONS=--force runs all the same."
+            )
+            return 0
         return run_job(settings)
     except (RunError, DbtError) as stop:
         print(stop, file=sys.stderr)
