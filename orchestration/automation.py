@@ -24,6 +24,7 @@ def daily_schedule(settings: Settings, job: object) -> dg.ScheduleDefinition:
         job=job,
         cron_schedule=f"{settings.minute} {settings.hour} * * *",
         execution_timezone=settings.zone,
+        description="Builds, audits, publishes and exports once a day, at PIPELINE_TIME in PIPELINE_ZONE.",
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
 
@@ -34,6 +35,7 @@ def landing_sensor(settings: Settings, job: object) -> dg.SensorDefinition:
     @dg.sensor(
         name="new_landing_files",
         job=job,
+        description="Starts the daily job when files were delivered and then nothing changed for a while.",
         minimum_interval_seconds=min(60, max(5, settings.quiet_seconds // 2)),
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
@@ -58,7 +60,11 @@ def landing_sensor(settings: Settings, job: object) -> dg.SensorDefinition:
 def failure_sensor(settings: Settings) -> dg.SensorDefinition:
     """Writes every failed run to the log, and posts it when there is a webhook."""
 
-    @dg.run_failure_sensor(name="failed_runs", default_status=dg.DefaultSensorStatus.RUNNING)
+    @dg.run_failure_sensor(
+        name="failed_runs",
+        description="Writes every failed run to failures.jsonl, and posts it when ALERT_WEBHOOK is set.",
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
     def failed_runs(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
         run = context.dagster_run
         if REPORTS_ITSELF in run.tags:

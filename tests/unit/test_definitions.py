@@ -86,6 +86,12 @@ def test_every_asset_has_a_group_an_owner_a_description_and_kinds(graph: dg.Asse
         assert node.kinds, key
 
 
+def test_every_schedule_and_sensor_says_what_it_does(definitions: dg.Definitions) -> None:
+    automations = [*definitions.schedules, *definitions.sensors]
+    assert len(automations) == 3
+    assert [one.name for one in automations if not one.description] == []
+
+
 def test_every_data_test_is_a_check_and_errors_block(graph: dg.AssetGraph) -> None:
     singular = {path.stem for path in (PROJECT_ROOT / "tests" / "dbt" / "singular").glob("*.sql")}
     checks = {key.name: graph.get(key) for key in graph.asset_check_keys}
