@@ -56,7 +56,7 @@ run: $(STAMP) $(if $(LANDING),,demo) ## Build the warehouse from LANDING (defaul
 pipeline dagster: export LANDING := $(or $(LANDING),demo/landing)
 pipeline dagster: export VARS := $(VARS)
 pipeline: $(STAMP) $(if $(LANDING),,demo) ## Run the daily job once: build, audit, publish, export (docs/pipeline.md)
-	@$(PYTHON) -W ignore -m orchestration.pipeline $(OPTIONS)
+	@$(PYTHON) -W ignore -m orchestration.pipeline $(if $(FORCE),--force) $(OPTIONS)
 
 dagster: export DAGSTER_HOME := $(abspath $(or $(DAGSTER_HOME),.dagster))
 dagster: export PYTHONWARNINGS := ignore

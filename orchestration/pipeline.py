@@ -177,7 +177,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not options.force and (version := nothing_new(settings)):
             print(
                 f"Nothing new since {version.published_at}: {version.version_id} was made from these files. "
-                "'make pipeline OPTIONS=--force' runs all the same."
+                "'make pipeline FORCE=1' runs all the same."
             )
             return 0
         return run_job(settings)

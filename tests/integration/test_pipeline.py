@@ -1,6 +1,6 @@
 """Failure drills of the daily job: after each of them readers have a whole version, and the next run goes on.
 
-docs/pipeline.md is the runbook of these drills. They share one folder, because dbt parses anew for another
+docs/operations.md has the runbook of these drills. They share one folder, because dbt parses anew for another
 one; each starts from the state after the first, good run.
 """
 
