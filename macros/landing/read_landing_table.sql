@@ -23,7 +23,7 @@
         {%- if in_place | length < groups | length %}
 union all
 select {{ landing_columns(table) | map(attribute=0) | join(', ') }}
-from {{ ops_table('text_rows_' ~ table) }}
+from {{ ops_table('text_rows_' ~ table).include(database=false) }}
         {%- endif -%}
     {%- elif groups -%}
         {{- landing_select(table, groups) -}}
