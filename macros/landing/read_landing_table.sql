@@ -4,7 +4,7 @@
 
     Columns: account_key, the contract's columns, the envelope, source_file, reject_reason (null = usable),
     rejected_row (JSON of the original row, null for usable rows). A line that cannot be read as a row at all
-    is inserted afterwards by the post-hook.
+    is inserted afterwards by a hook.
 #}
 {% macro read_landing_table(table) %}
     {{- config(post_hook="{{ insert_malformed_rows('" ~ table ~ "', this) }}") -}}

@@ -1,6 +1,6 @@
 {#
     Tables and incremental models stay as they are in a run without anything new (run_plan.sql); otherwise dbt's own
-    materialization builds them. A table whose files are all read where they are is a view on them.
+    materialization builds them. A landed table with Parquet files is a view on them, and on the rows of its text files.
 #}
 {% materialization table, adapter='duckdb', supported_languages=['sql'] %}
     {% set kept = kept_relation() %}
