@@ -74,7 +74,7 @@ test: lint ## Run every check: lint, then all tests but the slow ones
 	@$(PYTHON) -m pytest -n logical --dist loadfile -m "not slow"
 
 test-slow: $(STAMP) ## Run the slow tests: many random cases, kills at many moments, long drills (hours)
-	@$(PYTHON) -m pytest -m slow
+	@$(PYTHON) -m pytest -n logical --dist loadfile -m slow
 
 lint: $(STAMP) ## Check style and that dbt reads the project without a warning
 	@$(PYTHON) -m ruff check .

@@ -547,12 +547,12 @@ def test_a_volume_that_drops_to_zero_publishes_nothing_until_the_rest_comes(
 
 
 @pytest.mark.slow
-def test_a_volume_times_twenty_is_published_with_a_warning(pipeline: Pipeline, demo_landing: Path) -> None:
+def test_a_volume_times_ten_is_published_with_a_warning(pipeline: Pipeline, demo_landing: Path) -> None:
     served = pipeline.served()
     shutil.rmtree(pipeline.landing)
     shutil.copytree(demo_landing, pipeline.landing)
     # The rows of the day come again and again, under new ids.
-    repeat = "select * replace (event_id || '-' || copy as event_id) from rows, range(20) as copies (copy)"
+    repeat = "select * replace (event_id || '-' || copy as event_id) from rows, range(10) as copies (copy)"
     day = rewrite_last_day(
         pipeline.landing,
         "*_events",
