@@ -17,6 +17,50 @@
 {% endmaterialization %}
 
 
+{#
+    On Spark a table is replaced in one commit, so that readers see the table before or the one after, and an incremental
+    model computes its rows before it changes any.
+#}
+{% materialization table, adapter='spark', supported_languages=['sql'] %}
+    {% set kept = kept_relation() %}
+    {% if kept is not none %}{{ return({'relations': [kept]}) }}{% endif %}
+    {{ return(spark_build(false)) }}
+{% endmaterialization %}
+
+
+{% materialization incremental, adapter='spark', supported_languages=['sql'] %}
+    {% set kept = kept_relation() %}
+    {% if kept is not none %}{{ return({'relations': [kept]}) }}{% endif %}
+    {{ return(spark_build(is_incremental())) }}
+{% endmaterialization %}
+
+
+{% macro spark_build(changes_rows) %}
+    {% set target_relation = this.incorporate(type='table') %}
+    {% set existing = load_cached_relation(this) %}
+    {% do run_hooks(pre_hooks) %}
+    {% if changes_rows %}
+        {% set rows = this.incorporate(path={'identifier': this.identifier ~ '__dbt_tmp'}, type='table') %}
+        {% call statement('rows') %}{{ create_table_as(false, rows, sql) }}{% endcall %}
+        {% set changes = context['get_incremental_' ~ config.get('incremental_strategy') ~ '_sql']({
+            'target_relation': target_relation, 'temp_relation': rows,
+            'dest_columns': adapter.get_columns_in_relation(target_relation),
+        }) %}
+        {# One statement at a time; a statement of these strategies ends with a semicolon at the end of its line. #}
+        {% for change in changes.split(';\n') %}
+            {% call statement('main' if loop.last else 'change_' ~ loop.index) %}{{ change }}{% endcall %}
+        {% endfor %}
+        {% do adapter.drop_relation(rows) %}
+    {% else %}
+        {% if existing is not none and existing.is_view %}{% do adapter.drop_relation(existing) %}{% endif %}
+        {% call statement('main') %}{{ create_table_as(false, target_relation, sql) }}{% endcall %}
+    {% endif %}
+    {% do persist_docs(target_relation, model) %}
+    {% do run_hooks(post_hooks) %}
+    {% do return({'relations': [target_relation]}) %}
+{% endmacro %}
+
+
 {# The existing relation of a model that has nothing to do in this run, else none. #}
 {% macro kept_relation() %}
     {% if run_mode() != 'unchanged' %}{% do return(none) %}{% endif %}
