@@ -34,18 +34,19 @@
 {% macro spark__list_landing_files(folders) %}
     {% set root = landing_root() %}
     {% set listing = 'landing_listing_' ~ invocation_id | replace('-', '_') %}
-    {% if not run_query("show views like '" ~ listing ~ "'").rows %}
-        {% do run_query(
-            "create or replace temporary view " ~ listing ~ " using binaryFile options (path "
-            ~ sql_text(spark_path(root)) ~ ", recursiveFileLookup 'true')"
-        ) %}
-    {% endif %}
     {% set start = root ~ '/' if root.startswith('/') or '://' in root else '/' ~ root ~ '/' %}
     {% set name = "substr(path, instr(path, " ~ sql_text(start) ~ ") + " ~ start | length ~ ")" %}
-    {% set listed = run_query(
-        "select " ~ sql_text(root ~ '/') ~ " || " ~ name ~ " as file, length,"
-        ~ " date_format(modificationTime, 'yyyy-MM-dd HH:mm:ss.SSSSSS') from " ~ listing ~ " order by file"
-    ) %}
+    {% if not run_query("show views like '" ~ listing ~ "'").rows %}
+        {% do run_query(
+            "create or replace temporary view " ~ listing ~ "_files using binaryFile options (path "
+            ~ sql_text(spark_path(root)) ~ ", recursiveFileLookup 'true')"
+        ) %}
+        {% do run_query(
+            "cache table " ~ listing ~ " as select " ~ sql_text(root ~ '/') ~ " || " ~ name ~ " as file, length,"
+            ~ " date_format(modificationTime, 'yyyy-MM-dd HH:mm:ss.SSSSSS') as modified_at from " ~ listing ~ "_files"
+        ) %}
+    {% endif %}
+    {% set listed = run_query("select file, length, modified_at from " ~ listing ~ " order by file") %}
     {% set files = [] %}
     {% for row in listed.rows %}
         {% for folder in folders if row[0].startswith(folder ~ '/') %}
