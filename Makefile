@@ -12,7 +12,7 @@ export DO_NOT_TRACK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export JOURNEY_WAREHOUSE := $(or $(WAREHOUSE),warehouse/journeys.duckdb)
 
-.PHONY: help setup run pipeline dagster rollback export test test-slow lint format demo scenarios coverage benchmark quality docs clean lock
+.PHONY: help setup run spark pipeline dagster rollback export test test-slow lint format demo scenarios coverage benchmark quality docs clean lock
 
 help: ## List the commands
 	@echo "Usage: make COMMAND [VARIABLE=value]"
@@ -52,6 +52,18 @@ $(STAMP): requirements.lock
 run: export LANDING := $(or $(LANDING),demo/landing)
 run: $(STAMP) $(if $(LANDING),,demo) ## Build the warehouse from LANDING (default: demo data) and show the overview
 	@$(PYTHON) -m orchestration.cli run $(if $(FORCE),--force) $(if $(VARS),--vars "$$VARS")
+
+spark: export LANDING := $(abspath $(or $(LANDING),demo/landing))
+spark: export JOURNEY_SPARK_WAREHOUSE := $(abspath $(or $(WAREHOUSE),warehouse/spark))
+spark: $(STAMP) $(if $(LANDING),,demo) ## Build and test the warehouse on Apache Spark below WAREHOUSE (docs/portability.md)
+	@command -v java >/dev/null || [ -x "$$JAVA_HOME/bin/java" ] || { \
+	    echo "Spark needs Java 17 and none was found. Install it" \
+	         "(Debian and Ubuntu: apt install openjdk-17-jre-headless), then run 'make spark' again." >&2; \
+	    exit 1; \
+	}
+	@$(PYTHON) -c 'import pyspark, dbt.adapters.spark' 2>/dev/null \
+	    || $(PYTHON) -m pip install --quiet 'dbt-spark[session]>=1.11,<1.12' 'pyspark>=4.1.4,<4.2'
+	@.venv/bin/dbt build --target spark --exclude-resource-type unit_test
 
 pipeline dagster: export LANDING := $(or $(LANDING),demo/landing)
 pipeline dagster: export VARS := $(VARS)

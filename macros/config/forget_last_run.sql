@@ -4,7 +4,7 @@
 #}
 {% macro forget_last_run() %}
     {% if execute %}
-        {% set note = adapter.get_relation(database=target.database, schema='ops', identifier='run_state') %}
+        {% set note = adapter.get_relation(database=target.get("database"), schema='ops', identifier='run_state') %}
         {% if note is not none %}{% do adapter.drop_relation(note) %}{% endif %}
     {% endif %}
 {% endmacro %}

@@ -9,7 +9,7 @@
     run_mode()      the mode of this run; 'full' when nothing was ever planned
 #}
 {% macro ops_table(name) %}
-    {% do return(api.Relation.create(database=target.database, schema='ops', identifier=name)) %}
+    {% do return(api.Relation.create(database=target.get("database"), schema='ops', identifier=name)) %}
 {% endmacro %}
 
 {% macro changed_files() %}{% do return(ops_table('changed_files')) %}{% endmacro %}
@@ -42,7 +42,7 @@
 
 {% macro run_mode() %}
     {% if not execute or flags.FULL_REFRESH %}{% do return('full') %}{% endif %}
-    {% set plan = adapter.get_relation(database=target.database, schema='ops', identifier='run_plan') %}
+    {% set plan = adapter.get_relation(database=target.get("database"), schema='ops', identifier='run_plan') %}
     {% if plan is none %}{% do return('full') %}{% endif %}
     {% set plans = run_query('select run_id, mode from ' ~ plan).rows %}
     {% if not plans %}{% do return('full') %}{% endif %}
@@ -192,7 +192,7 @@
     {% for node in graph.nodes.values()
         if node.resource_type == 'model' and node.package_name == project_name
         and node.config.materialized in ('incremental', 'table') %}
-        {% if adapter.get_relation(database=target.database, schema=node.schema, identifier=node.alias) is none %}
+        {% if adapter.get_relation(database=target.get("database"), schema=node.schema, identifier=node.alias) is none %}
             {% do return('the table ' ~ node.schema ~ '.' ~ node.alias ~ ' is missing') %}
         {% endif %}
     {% endfor %}
@@ -261,6 +261,6 @@
 
 {% macro known_relation(name) %}
     {% for node in graph.nodes.values() if node.resource_type == 'model' and node.name == name %}
-        {% do return(api.Relation.create(database=target.database, schema=node.schema, identifier=node.alias)) %}
+        {% do return(api.Relation.create(database=target.get("database"), schema=node.schema, identifier=node.alias)) %}
     {% endfor %}
 {% endmacro %}

@@ -55,7 +55,7 @@
 
 
 {% macro touched_keys() %}
-    {% do return(api.Relation.create(database=target.database, schema='intermediate', identifier='int_touched_keys')) %}
+    {% do return(api.Relation.create(database=target.get("database"), schema='intermediate', identifier='int_touched_keys')) %}
 {% endmacro %}
 
 

@@ -16,11 +16,12 @@
         ) -}}
     {%- endif -%}
     {%- set groups = landing_groups(table, readable_landing_files(table)) if execute else [] -%}
-    {%- set in_place = groups | selectattr('format', 'equalto', 'parquet') | list if table in event_tables() else [] -%}
-    {%- if in_place %}
+    {%- set copied = copied_text_groups(groups) if table in event_tables() else [] -%}
+    {%- set in_place = groups | reject('in', copied) | list -%}
+    {%- if table in event_tables() and in_place | selectattr('format', 'equalto', 'parquet') | list %}
 {{ in_place_marker() }}
 {{ landing_select(table, in_place) }}
-        {%- if in_place | length < groups | length %}
+        {%- if copied %}
 union all
 select {{ landing_columns(table) | map(attribute=0) | join(', ') }}
 from {{ ops_table('text_rows_' ~ table).include(database=false) }}

@@ -1,20 +1,30 @@
 {#
-    copy_text_rows(table): pre-hook that keeps the rows of an event table's text files in ops.text_rows_<table>, when the run
-    loads Parquet files of that table too. Those are read in place; a text file is parsed once only.
+    copied_text_groups(groups): those of an event table's groups of landing files that are copied into ops.text_rows_<table>
+    before the table is built. On DuckDB Parquet files are read in place and a text file must be parsed once only, so that
+    text beside Parquet is copied.
+    copy_text_rows(table): pre-hook that makes this copy.
 #}
-{% macro copy_text_rows(table) %}
-    {{- return(adapter.dispatch('copy_text_rows', 'journeys')(table)) -}}
+{% macro copied_text_groups(groups) %}
+    {{- return(adapter.dispatch('copied_text_groups', 'journeys')(groups)) -}}
 {% endmacro %}
 
-{% macro default__copy_text_rows(table) %}
-    {{ exceptions.raise_compiler_error("copy_text_rows is not implemented for " ~ target.type) }}
+{% macro default__copied_text_groups(groups) %}
+    {{ exceptions.raise_compiler_error("copied_text_groups is not implemented for " ~ target.type) }}
 {% endmacro %}
 
-{% macro duckdb__copy_text_rows(table) %}
-    {% if not execute %}{% do return('') %}{% endif %}
-    {% set groups = landing_groups(table, readable_landing_files(table)) %}
+{% macro duckdb__copied_text_groups(groups) %}
     {% set text = groups | rejectattr('format', 'equalto', 'parquet') | list %}
-    {% if not text or text | length == groups | length %}{% do return('') %}{% endif %}
+    {% do return(text if text | length < groups | length else []) %}
+{% endmacro %}
+
+{# A table is made of all files in one statement. #}
+{% macro spark__copied_text_groups(groups) %}{% do return([]) %}{% endmacro %}
+
+
+{% macro copy_text_rows(table) %}
+    {% if not execute %}{% do return('') %}{% endif %}
+    {% set text = copied_text_groups(landing_groups(table, readable_landing_files(table))) %}
+    {% if not text %}{% do return('') %}{% endif %}
     {% set copied = ops_table('text_rows_' ~ table) %}
     {% do run_query('create or replace table ' ~ copied ~ ' as ' ~ landing_select(table, text)) %}
     {% set malformed = insert_malformed_rows(table, copied) %}

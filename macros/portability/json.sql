@@ -15,6 +15,11 @@
     json_extract_string({{ json }}, '$."' || replace({{ key }}, '"', '\"') || '"')
 {%- endmacro %}
 
+{# As a map and not by a path: a path cannot name every key. #}
+{% macro spark__json_text(json, key) -%}
+    from_json({{ json }}, 'map<string, string>')[{{ key }}]
+{%- endmacro %}
+
 
 {% macro canonical_json(json) %}{{ return(adapter.dispatch('canonical_json', 'journeys')(json)) }}{% endmacro %}
 
@@ -33,6 +38,23 @@
     end
 {%- endmacro %}
 
+{% macro spark__canonical_json(json) -%}
+    case
+        when startswith(ltrim({{ json }}), '{') then array_join(
+            array_sort(transform(
+                map_entries(cast(try_parse_json({{ json }}) as map<string, variant>)),
+                e -> {{ spark_json_string('e.key') }} || ':' || to_json(e.value)
+            )), ','
+        )
+        else {{ json }}
+    end
+{%- endmacro %}
+
+{# Text as a JSON string. #}
+{% macro spark_json_string(text) -%}
+    trim(trailing '}' from substr(to_json(named_struct('k', {{ text }})), 6))
+{%- endmacro %}
+
 
 {% macro json_array_elements(relation, keys, json) %}
     {{- return(adapter.dispatch('json_array_elements', 'journeys')(relation, keys, json)) -}}
@@ -48,4 +70,17 @@
         cast(unnest(cast(cast({{ json }} as json) as json[])) as varchar) as element,
         generate_subscripts(cast(cast({{ json }} as json) as json[]), 1) as element_index
     from {{ relation }}
+{%- endmacro %}
+
+{% macro spark__json_array_elements(relation, keys, json) -%}
+    select
+        {{ keys | join(', ') }},
+        to_json(element_value) as element,
+        element_position + 1 as element_index
+    from (
+        select
+            {{ keys | join(', ') }},
+            posexplode(cast(try_parse_json({{ json }}) as array<variant>)) as (element_position, element_value)
+        from {{ relation }}
+    ) as elements
 {%- endmacro %}

@@ -58,3 +58,14 @@
 
 {# Relation of one row whose column content is the bytes of a file. #}
 {% macro duckdb_blob(file) %}{% do return("read_blob([" ~ duckdb_path(file['path']) ~ "])") %}{% endmacro %}
+
+
+{# The engine stops at a damaged Parquet or gzip file and names it. #}
+{% macro spark__landing_damages(files) %}
+    {% set damages = {} %}
+    {% set csv = files | selectattr('format', 'equalto', 'csv') | list %}
+    {% for head in spark_csv_heads(csv) if not head['sound'] %}
+        {% do damages.update({head['file']['name']: 'does not start with a header line in UTF-8'}) %}
+    {% endfor %}
+    {% do return(damages) %}
+{% endmacro %}

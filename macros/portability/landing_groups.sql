@@ -153,3 +153,119 @@
         ~ duckdb_is_json_object('line') ~ (" limit " ~ limit if limit else "") ~ ") order by key"
     ).columns[0].values()) %}
 {% endmacro %}
+
+
+{% macro spark__landing_keys(group, limit=none) %}
+    {% set row = "case when " ~ spark_is_json_object('line') ~ " then line end" %}
+    {% do return(run_query(
+        "select distinct explode(json_object_keys(" ~ row ~ ")) as key from (select line from "
+        ~ spark_scan(group) ~ (" limit " ~ limit if limit else "") ~ ") as lines order by key"
+    ).columns[0].values()) %}
+{% endmacro %}
+
+
+{#
+    CSV files are always split into lines (by_line). Those with values of several lines (multiline) are read as a
+    whole, unless a quote is left open in them.
+#}
+{% macro spark__landing_groups(table, files) %}
+    {% set groups = spark_parquet_groups(files | selectattr('format', 'equalto', 'parquet') | list) %}
+    {% set by_header = {} %}
+    {% for head in spark_csv_heads(files | selectattr('format', 'equalto', 'csv') | list) if head['columns'] %}
+        {% set key = (head['multiline'], head['columns']) | string %}
+        {% set group = by_header.setdefault(key, landing_group('csv', false, [])) %}
+        {% do group.update({'columns': head['columns'], 'by_line': true, 'multiline': head['multiline']}) %}
+        {% do group['files'].append(head['file']) %}
+    {% endfor %}
+    {% do groups.extend(by_header.values()) %}
+    {% set json = files | selectattr('format', 'equalto', 'json') | list %}
+    {% if json %}{% do groups.append(landing_group('json', false, json)) %}{% endif %}
+    {% for group in groups %}{% do group.update({'id': table ~ '_' ~ loop.index}) %}{% endfor %}
+    {% do return(groups) %}
+{% endmacro %}
+
+
+{#
+    Parquet files by schema. The schema of a file is asked for once and remembered in ops.landing_schemas, as
+    only the file itself can tell it.
+#}
+{% macro spark_parquet_groups(files) %}
+    {% if not files %}{% do return([]) %}{% endif %}
+    {% set known_schemas = ops_table('landing_schemas') %}
+    {% do run_query(
+        'create table if not exists ' ~ known_schemas
+        ~ ' (source_file string, bytes bigint, modified_at string, columns string)'
+    ) %}
+    {% set known = {} %}
+    {% for row in run_query('select source_file, bytes, modified_at, columns from ' ~ known_schemas).rows %}
+        {% do known.update({(row[0], row[1] | int, row[2] | string) | string: row[3]}) %}
+    {% endfor %}
+    {% set by_schema, added = {}, [] %}
+    {% for file in files %}
+        {% set key = (file['name'], file['size'], file['modified_at']) | string %}
+        {% if key not in known %}
+            {% set columns = [] %}
+            {% for row in run_query('describe query select * from ' ~ spark_files('parquet', [file])).rows %}
+                {% do columns.append([row[0], row[1]]) %}
+            {% endfor %}
+            {% do known.update({key: tojson(columns)}) %}
+            {% do added.append(
+                '(' ~ sql_text(file['name']) ~ ', ' ~ file['size'] ~ ', ' ~ sql_text(file['modified_at']) ~ ', '
+                ~ sql_text(known[key]) ~ ')'
+            ) %}
+        {% endif %}
+        {% set group = by_schema.setdefault(known[key], landing_group('parquet', false, [])) %}
+        {% do group['files'].append(file) %}
+    {% endfor %}
+    {% for batch in added | batch(500) %}
+        {% do run_query('insert into ' ~ known_schemas ~ ' values ' ~ batch | join(', ')) %}
+    {% endfor %}
+    {% for schema, group in by_schema.items() %}
+        {% for column in fromjson(schema) %}{% do group['columns'].append((column[0], column[1])) %}{% endfor %}
+    {% endfor %}
+    {% do return(by_schema.values() | list) %}
+{% endmacro %}
+
+
+{#
+    What the lines of CSV files say; a list of dicts: file, columns (empty without a header), multiline (values span
+    lines), sound (starts with a header).
+#}
+{% macro spark_csv_heads(files) %}
+    {% if not files %}{% do return([]) %}{% endif %}
+    {% set by_name, heads = {}, [] %}
+    {% for file in files %}{% do by_name.update({file['name']: file}) %}{% endfor %}
+    {% set order = "struct(block_start, line_id)" %}
+    {% set quotes = "length(line) - length(replace(line, '" ~ '"' ~ "', ''))" %}
+    {% set rows = run_query(
+        "select landing__name, min_by(line, " ~ order ~ ") filter (where trim(line) <> '') as line,"
+        ~ " sum(" ~ quotes ~ ") % 2 as odd, count_if((" ~ quotes ~ ") % 2 = 1) as open_lines from "
+        ~ spark_lines(files) ~ " group by landing__name order by landing__name"
+    ).rows %}
+    {% set suspects = [] %}
+    {% for row in rows if row[2] | int == 0 and row[3] | int > 0 %}{% do suspects.append(by_name[row[0]]) %}{% endfor %}
+    {% set multiline = spark_multiline_files(suspects) %}
+    {% for row in rows %}
+        {% set is_sound = row[1] is none or not modules.re.search('[\x00\ufffd]', row[1] | string) %}
+        {% set columns = [] %}
+        {% if row[1] is not none and is_sound %}
+            {% for name, type in duckdb_csv_columns(row[1] | string) %}{% do columns.append((name, 'string')) %}{% endfor %}
+        {% endif %}
+        {% do heads.append({
+            'file': by_name[row[0]], 'columns': columns, 'multiline': row[0] in multiline, 'sound': is_sound
+        }) %}
+    {% endfor %}
+    {% do return(heads) %}
+{% endmacro %}
+
+
+{# Names of the files all of whose values of several lines are closed; a quote left open swallows good lines. #}
+{% macro spark_multiline_files(files) %}
+    {% if not files %}{% do return([]) %}{% endif %}
+    {% set cell = spark_csv_cell() %}
+    {% set is_row = "record rlike " ~ sql_text('^' ~ cell ~ '(,' ~ cell ~ ')*$') %}
+    {% do return(run_query(
+        "select landing__name from " ~ spark_records(files) ~ " group by landing__name having count_if("
+        ~ "record rlike '[\\\\r\\\\n]' and not (" ~ is_row ~ ")) = 0"
+    ).columns[0].values() | list) %}
+{% endmacro %}

@@ -30,6 +30,39 @@
 {% endmacro %}
 
 
+{# The listing is taken once per run and kept in the session; each folder is a part of it. #}
+{% macro spark__list_landing_files(folders) %}
+    {% set root = landing_root() %}
+    {% set listing = 'landing_listing_' ~ invocation_id | replace('-', '_') %}
+    {% set start = root ~ '/' if root.startswith('/') or '://' in root else '/' ~ root ~ '/' %}
+    {% set name = "substr(path, instr(path, " ~ sql_text(start) ~ ") + " ~ start | length ~ ")" %}
+    {% if not run_query("show views like '" ~ listing ~ "'").rows %}
+        {% do run_query(
+            "create or replace temporary view " ~ listing ~ "_files using binaryFile options (path "
+            ~ sql_text(spark_path(root)) ~ ", recursiveFileLookup 'true')"
+        ) %}
+        {% do run_query(
+            "cache table " ~ listing ~ " as select " ~ sql_text(root ~ '/') ~ " || " ~ name ~ " as file, length,"
+            ~ " date_format(modificationTime, 'yyyy-MM-dd HH:mm:ss.SSSSSS') as modified_at from " ~ listing ~ "_files"
+        ) %}
+    {% endif %}
+    {% set listed = run_query("select file, length, modified_at from " ~ listing ~ " order by file") %}
+    {% set files = [] %}
+    {% for row in listed.rows %}
+        {% for folder in folders if row[0].startswith(folder ~ '/') %}
+            {% do files.append((row[0], row[1], row[2])) %}
+        {% endfor %}
+    {% endfor %}
+    {% do return(files) %}
+{% endmacro %}
+
+
+{# A path that matches itself alone, whatever characters of a pattern are in it. #}
+{% macro spark_path(path) %}
+    {% do return(modules.re.sub('([*?{}\\[\\],\\\\])', '\\\\\\1', path)) %}
+{% endmacro %}
+
+
 {# A path as a text literal that matches itself alone, whatever characters of a pattern are in it. #}
 {% macro duckdb_path(path) %}
     {% do return(sql_text(modules.re.sub('([*?[])', '[\\1]', path))) %}
@@ -45,6 +78,19 @@
 
 
 {# A value as a text literal, `null` for none. #}
-{% macro sql_text(value) %}
+{% macro sql_text(value) %}{{ return(adapter.dispatch('sql_text', 'journeys')(value)) }}{% endmacro %}
+
+{% macro default__sql_text(value) %}
+    {{ exceptions.raise_compiler_error("sql_text is not implemented for " ~ target.type) }}
+{% endmacro %}
+
+{% macro duckdb__sql_text(value) %}
     {% do return('null' if value is none else "'" ~ (value | replace("'", "''")) ~ "'") %}
+{% endmacro %}
+
+{# A backslash begins an escape. #}
+{% macro spark__sql_text(value) %}
+    {% do return(
+        'null' if value is none else "'" ~ (value | replace('\\', '\\\\') | replace("'", "''")) ~ "'"
+    ) %}
 {% endmacro %}

@@ -30,3 +30,15 @@
     {% endif %}
     {% do return(rows | string) %}
 {% endmacro %}
+
+
+{% macro spark__landing_row_count(table) %}
+    {% if not execute %}{% do return('0') %}{% endif %}
+    {% set queries = ['select 0 as row_count'] %}
+    {% for group in landing_groups('count_' ~ table, readable_landing_files(table)) %}
+        {% do queries.append('select count(*) from ' ~ spark_scan(group)) %}
+    {% endfor %}
+    {% do return(run_query(
+        "select sum(row_count) from (" ~ (queries | join(' union all ')) ~ ") as counts"
+    ).rows[0][0] | int | string) %}
+{% endmacro %}

@@ -31,7 +31,7 @@ typed_{{ loop.index }} as (
 checked_{{ loop.index }} as (
     select
         *,
-        {{ duckdb_landing_reject_reason(table, group) }} as reject_reason
+        {{ landing_reject_reason(table, duckdb_fallible(table, group), duckdb_is_by_line(group)) }} as reject_reason
     from typed_{{ loop.index }}
 ){{ ',' if not loop.last }}
 
@@ -178,8 +178,11 @@ from checked_{{ loop.index }}
 {% endmacro %}
 
 
-{# SQL of the first reason to reject a row: by kind (malformed, missing, ...), then in column order. #}
-{% macro duckdb_landing_reject_reason(table, group) -%}
+{#
+    SQL of the first reason to reject a row: by kind (malformed, missing, ...), then in column order.
+    fallible: names of the columns whose conversion can fail; by_line: whether landing__is_row tells rows from other lines
+#}
+{% macro landing_reject_reason(table, fallible, by_line) -%}
     {%- set missing, invalid, out_of_range, negative = [], [], [], [] -%}
     {%- for name, type, rule in landing_raw_columns(table) -%}
         {%- if rule == 'required' -%}
@@ -187,7 +190,7 @@ from checked_{{ loop.index }}
         {%- elif rule == 'required_by_node_entered' -%}
             {%- do missing.append(("lower(event_type) = 'node_entered' and raw__" ~ name ~ ' is null', name)) -%}
         {%- endif -%}
-        {%- if duckdb_conversion(name, type, duckdb_source_type(name, group))['fallible'] -%}
+        {%- if name in fallible -%}
             {%- do invalid.append((name ~ ' is null and raw__' ~ name ~ ' is not null', name)) -%}
         {%- endif -%}
         {#- Other times may be what they like: a profile of 1995, a definition valid until 9999. -#}
@@ -203,7 +206,7 @@ from checked_{{ loop.index }}
         {%- if rule == 'non_negative' -%}{%- do negative.append((name ~ ' < 0', name)) -%}{%- endif -%}
     {%- endfor -%}
     case
-        {%- if duckdb_is_by_line(group) %}
+        {%- if by_line %}
             when not landing__is_row then 'malformed_row'
         {%- endif %}
         {%- for kind, conditions in {
@@ -215,6 +218,18 @@ from checked_{{ loop.index }}
         {%- endfor %}
         end
 {%- endmacro %}
+
+
+{# Names of the columns whose conversion can fail. #}
+{% macro duckdb_fallible(table, group) %}
+    {% set names = [] %}
+    {% for name, type, rule in landing_raw_columns(table) %}
+        {% if duckdb_conversion(name, type, duckdb_source_type(name, group))['fallible'] %}
+            {% do names.append(name) %}
+        {% endif %}
+    {% endfor %}
+    {% do return(names) %}
+{% endmacro %}
 
 
 {# SQL of the original row of a group as JSON: an object, or the text of a line that is no row. #}

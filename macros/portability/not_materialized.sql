@@ -9,3 +9,5 @@
 {% endmacro %}
 
 {% macro duckdb__not_materialized() %}not materialized{% endmacro %}
+
+{% macro spark__not_materialized() %}{% endmacro %}

@@ -76,6 +76,9 @@
     )
 {% endmacro %}
 
+{# Spark has no functions of this kind that outlive a session in every catalog: a period of one's own is a custom_periods entry. #}
+{% macro spark__create_period_function() %}{% endmacro %}
+
 {# The only period inside a twin: the range of the call; a null day leaves its end open. #}
 {% macro table_function_period(dim_period) -%}
     (
@@ -140,4 +143,10 @@
         , {{ name }} := [{% for value in values %}'{{ value | replace("'", "''") }}'{{ ', ' if not loop.last }}{% endfor %}]
         {%- endfor -%}
     )
+{%- endmacro %}
+
+{% macro spark__between(model, from_day, to_day, filters) -%}
+    {{ exceptions.raise_compiler_error(
+        "between: there are no period functions on Spark. Add the period to the setting custom_periods."
+    ) }}
 {%- endmacro %}

@@ -19,3 +19,6 @@
         {% do run_query('set global threads = ' ~ var('engine_threads')) %}
     {% endif %}
 {% endmacro %}
+
+{# Memory and cores belong to the session or the cluster, which the profile describes. #}
+{% macro spark__apply_resources() %}{% endmacro %}

@@ -6,3 +6,5 @@
 {% endmacro %}
 
 {% macro duckdb__row_hash(columns) %}hash({{ columns | join(', ') }}){% endmacro %}
+
+{% macro spark__row_hash(columns) %}xxhash64({{ columns | join(', ') }}){% endmacro %}

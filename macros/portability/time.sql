@@ -13,6 +13,8 @@
 
 {% macro duckdb__epoch_us(timestamp) %}epoch_us({{ timestamp }}){% endmacro %}
 
+{% macro spark__epoch_us(timestamp) %}unix_micros({{ timestamp }}){% endmacro %}
+
 
 {% macro timestamp_from_us(microseconds) %}
     {{- return(adapter.dispatch('timestamp_from_us', 'journeys')(microseconds)) -}}
@@ -23,6 +25,8 @@
 {% endmacro %}
 
 {% macro duckdb__timestamp_from_us(microseconds) %}make_timestamp({{ microseconds }}){% endmacro %}
+
+{% macro spark__timestamp_from_us(microseconds) %}timestamp_micros({{ microseconds }}){% endmacro %}
 
 
 {% macro local_date(timestamp, zone) %}
@@ -49,4 +53,9 @@
         {%- endfor %}
         else cast(timezone({{ zone }}, timezone('UTC', {{ timestamp }})) as date)
     end
+{%- endmacro %}
+
+{# The session's time zone is UTC, so a cast to a date is the date of the shifted timestamp. #}
+{% macro spark__local_date(timestamp, zone) -%}
+    cast(from_utc_timestamp({{ timestamp }}, {{ zone }}) as date)
 {%- endmacro %}

@@ -42,7 +42,10 @@ in_terms as (
         event_name,
         term_index,
         property,
-        case when operand like '[%' then operand else '["' || replace(operand, '"', '\"') || '"]' end as operand
+        case
+            when operand like '[%' then operand
+            else '["' || replace(operand, '"', chr(92) || '"') || '"]'
+        end as operand
     from terms
     where operator = 'in'
 ),
