@@ -6,13 +6,14 @@ SHELL := /bin/sh
 
 PYTHON := .venv/bin/python
 STAMP := .venv/.installed
+SPARK_STAMP := .venv/.installed-spark
 LINTED_SQL := models tests/dbt
 
 export DO_NOT_TRACK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-export JOURNEY_WAREHOUSE := $(or $(WAREHOUSE),warehouse/journeys.duckdb)
+export JOURNEY_WAREHOUSE := $(or $(WAREHOUSE),warehouse/$(if $(filter spark,$(DBT_TARGET)),spark,journeys).duckdb)
 
-.PHONY: help setup run spark pipeline dagster rollback export test test-slow lint format demo scenarios coverage benchmark quality docs clean lock
+.PHONY: help setup setup-spark run spark pipeline dagster rollback export test test-slow lint format demo scenarios coverage benchmark quality docs clean lock
 
 help: ## List the commands
 	@echo "Usage: make COMMAND [VARIABLE=value]"
@@ -49,24 +50,32 @@ $(STAMP): requirements.lock
 	@$(PYTHON) -m pip install --quiet --no-deps --require-hashes -r requirements.lock
 	@touch $@
 
+setup-spark: $(SPARK_STAMP) ## Add Apache Spark and its dbt adapter to .venv; needs Java 17
+
+$(SPARK_STAMP): requirements-spark.lock $(STAMP)
+	@java=java; [ -z "$$JAVA_HOME" ] || java="$$JAVA_HOME/bin/java"; \
+	version=$$("$$java" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p'); \
+	if [ "$${version:-0}" -lt 17 ]; then \
+	    echo "Spark needs Java 17 or later; found: $${version:-none}. Install it" \
+	         "(Debian and Ubuntu: apt install openjdk-17-jre-headless) or set JAVA_HOME, then try again." >&2; \
+	    exit 1; \
+	fi
+	@echo "Installing Spark into .venv (about 430 MB) ..."
+	@$(PYTHON) -m pip install --quiet --no-deps --require-hashes -r requirements-spark.lock
+	@touch $@
+
 run: export LANDING := $(or $(LANDING),demo/landing)
 run: $(STAMP) $(if $(LANDING),,demo) ## Build the warehouse from LANDING (default: demo data) and show the overview
 	@$(PYTHON) -m orchestration.cli run $(if $(FORCE),--force) $(if $(VARS),--vars "$$VARS")
 
 spark: export LANDING := $(abspath $(or $(LANDING),demo/landing))
 spark: export JOURNEY_SPARK_WAREHOUSE := $(abspath $(or $(WAREHOUSE),warehouse/spark))
-spark: $(STAMP) $(if $(LANDING),,demo) ## Build and test the warehouse on Apache Spark below WAREHOUSE (docs/portability.md)
-	@command -v java >/dev/null || [ -x "$$JAVA_HOME/bin/java" ] || { \
-	    echo "Spark needs Java 17 and none was found. Install it" \
-	         "(Debian and Ubuntu: apt install openjdk-17-jre-headless), then run 'make spark' again." >&2; \
-	    exit 1; \
-	}
-	@$(PYTHON) -c 'import pyspark, dbt.adapters.spark' 2>/dev/null \
-	    || $(PYTHON) -m pip install --quiet 'dbt-spark[session]>=1.11,<1.12' 'pyspark>=4.1.4,<4.2'
+spark: $(SPARK_STAMP) $(if $(LANDING),,demo) ## Build and test the warehouse on Apache Spark below WAREHOUSE (docs/portability.md)
 	@.venv/bin/dbt build --target spark --exclude-resource-type unit_test
 
 pipeline dagster: export LANDING := $(or $(LANDING),demo/landing)
 pipeline dagster: export VARS := $(VARS)
+pipeline dagster: $(if $(filter spark,$(DBT_TARGET)),$(SPARK_STAMP))
 pipeline: $(STAMP) $(if $(LANDING),,demo) ## Run the daily job once: build, audit, publish, export (docs/pipeline.md)
 	@$(PYTHON) -W ignore -m orchestration.pipeline $(if $(FORCE),--force) $(OPTIONS)
 
@@ -125,8 +134,9 @@ docs: $(STAMP) ## Write the documentation page target/static_index.html of the b
 clean: ## Remove what the commands created: warehouse/, demo/, target/, logs/, .dagster/ (not serving/, exports/)
 	@rm -rf warehouse demo target logs .dagster
 
-lock: ## Renew requirements.lock from pyproject.toml (needs uv)
+lock: ## Renew the locks from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "uv was not found. Install it (pip install uv), then run 'make lock' again." >&2; exit 1; }
 	@uv lock --quiet --upgrade
 	@uv export --quiet --no-header --no-annotate --output-file requirements.lock
-	@! grep -nE '://|^--' requirements.lock || { echo "requirements.lock names a package host." >&2; exit 1; }
+	@uv export --quiet --no-header --no-annotate --extra spark | grep -vxFf requirements.lock >requirements-spark.lock
+	@! grep -nE '://|^--' requirements*.lock || { echo "A lock names a package host." >&2; exit 1; }

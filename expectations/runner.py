@@ -25,6 +25,7 @@ from great_expectations.expectations.expectation_configuration import Expectatio
 from expectations.report import write_report
 from expectations.suites import Expectation, Frame, TableCheck, TableSuite, declared_suites, table_suites
 from orchestration.cli import open_warehouse
+from orchestration.publish import READS_FILES
 
 EXAMPLES = 5
 EXAMPLE_COLUMNS = 12
@@ -310,9 +311,10 @@ def _differences(expected: dict[str, str | None], found: dict[str, str]) -> list
 
 
 def _source(connection: duckdb.DuckDBPyConnection, suite: TableSuite) -> str:
-    """What to read a suite's rows from: the table, or the first rows of a view."""
+    """What to read a suite's rows from: the table, or the first rows of a view that computes them."""
     views = connection.execute(
-        "select 1 from duckdb_views() where schema_name = ? and view_name = ?", [suite.schema, suite.table]
+        f"select 1 from duckdb_views() where schema_name = ? and view_name = ? and not {READS_FILES}",
+        [suite.schema, suite.table],
     ).fetchall()
     return f"(select * from {suite.name} limit {VIEW_ROWS})" if views else suite.name
 

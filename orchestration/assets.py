@@ -9,7 +9,7 @@ import signal
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,9 +21,10 @@ from dagster_dbt import DagsterDbtCliRuntimeError, DagsterDbtTranslator, dbt_ass
 from rich.console import Console
 
 from orchestration import cli, exports
-from orchestration.build import PROJECT_ROOT, run_dbt
+from orchestration.build import PROJECT_ROOT, DbtError, run_dbt
 from orchestration.cli import RunError
 from orchestration.landing_state import list_files, newest_event, read_landing, request_reload, state_of
+from orchestration.mirror import make_mirror
 from orchestration.settings import Settings
 
 POOL = "warehouse"
@@ -228,6 +229,11 @@ def load_days_asset(settings: Settings) -> dg.AssetsDefinition:
         first, last = date.fromisoformat(days.start), date.fromisoformat(days.end)
         with explained():
             files = [file for file in read_landing(settings.landing) if first <= file.load_day <= last]
+            if settings.engine == "spark":
+                raise RunError(
+                    "Days can be read again on DuckDB only. On Spark, let the files have a new modification "
+                    "time (touch), then run again: a changed file is read again."
+                )
             context.resources.lease.hold()
             known = request_reload(settings.warehouse, first, last)
         return dg.MaterializeResult(
@@ -267,7 +273,7 @@ def dbt_build_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.Asse
             cli.forget_success(settings.warehouse)
         settings.export_to_environment()
         os.environ["JOURNEY_PYTHON"] = sys.executable
-        arguments = ["build", "--exclude-resource-type", "unit_test"]
+        arguments = ["build", "--target", settings.engine, "--exclude-resource-type", "unit_test"]
         if settings.variables:
             arguments += ["--vars", json.dumps(settings.variables)]
         folder = settings.target / "build"
@@ -283,6 +289,9 @@ def dbt_build_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.Asse
                 events.append(event)
         except DagsterDbtCliRuntimeError as error:
             failure = error
+        if settings.engine == "spark":
+            with suppress(DbtError) if failure else explained():
+                make_mirror(settings.landing, settings.warehouse, settings.variables, settings.target)
         # Only now: while dbt writes, nobody can read row counts.
         shapes = table_shapes(settings.warehouse)
         for event in events:

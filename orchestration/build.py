@@ -54,7 +54,8 @@ def run_dbt(
 ) -> DbtResult:
     """Run one dbt command, such as `["build", "--resource-type", "model"]`, in the project.
 
-    `landing` is the landing folder, `warehouse` the DuckDB file, `variables` the dbt vars of this run.
+    `landing` is the landing folder, `warehouse` the DuckDB file, `variables` the dbt vars of this run. The
+    tables of the target spark lie in JOURNEY_SPARK_WAREHOUSE, else in the folder spark beside that file.
     `on_event` receives every dbt log event (a mapping with `info` and `data`) as it happens; `quiet=False`
     prints the messages too. A failing command does not raise: see `DbtResult.raise_for_error`.
     """
@@ -68,6 +69,7 @@ def run_dbt(
         "DO_NOT_TRACK": "1",
         "PYTHONUNBUFFERED": "1",
     }
+    environment.setdefault("JOURNEY_SPARK_WAREHOUSE", str(warehouse.with_name("spark")))
     if target_path is not None:
         environment["DBT_TARGET_PATH"] = str(target_path.resolve())
     if log_path is not None:

@@ -36,6 +36,8 @@ DEFAULT_KEEP = 5
 STORAGE_VERSION = "v1.0.0"
 SERVED_SCHEMAS = ("marts", "quality")
 UNFINISHED = ".unfinished-"
+# A view on files elsewhere is copied like a table: what is served must not change.
+READS_FILES = "contains(sql, 'read_parquet(')"
 VERSION_ID = re.compile(r"(\d{6,})_\d{8}T\d{6}Z")
 QUALIFIED_NAME = re.compile(r'\b"?(\w+)"?\."?(\w+)"?')
 
@@ -278,7 +280,7 @@ def _contents(connection: duckdb.DuckDBPyConnection) -> Contents:
     views = dict(
         connection.execute(
             "select schema_name || '.' || view_name, sql from duckdb_views()"
-            " where database_name = 'working' and not internal"
+            f" where database_name = 'working' and not internal and not {READS_FILES}"
         ).fetchall()
     )
     functions = {
@@ -291,7 +293,9 @@ def _contents(connection: duckdb.DuckDBPyConnection) -> Contents:
     tables = [
         f"{schema}.{name}"
         for schema, name in connection.execute(
-            "select schema_name, table_name from duckdb_tables() where database_name = 'working' order by all"
+            "select schema_name, table_name from duckdb_tables() where database_name = 'working'"
+            " union all select schema_name, view_name from duckdb_views()"
+            f" where database_name = 'working' and {READS_FILES} order by all"
         ).fetchall()
     ]
     known = {*tables, *views, *functions}

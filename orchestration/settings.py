@@ -14,6 +14,9 @@ from orchestration.build import PROJECT_ROOT
 from orchestration.cli import RunError
 from orchestration.publish import DEFAULT_KEEP, Serving
 
+# The targets of profiles.yml, with the DuckDB file that audit and publish read.
+ENGINES = {"duckdb": "journeys.duckdb", "spark": "spark.duckdb"}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -21,6 +24,8 @@ class Settings:
 
     landing: Path
     warehouse: Path
+    spark_warehouse: Path
+    engine: str
     serving: Path
     serving_keep: int
     exports: Path
@@ -59,6 +64,7 @@ class Settings:
         """Tell dbt, which runs in the project's folder, the absolute paths."""
         os.environ["LANDING"] = str(self.landing)
         os.environ["JOURNEY_WAREHOUSE"] = str(self.warehouse)
+        os.environ["JOURNEY_SPARK_WAREHOUSE"] = str(self.spark_warehouse)
         os.environ["DO_NOT_TRACK"] = "1"
 
 
@@ -84,6 +90,9 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         raise RunError(
             f"PIPELINE_ZONE is {zone!r}. Set it to an IANA time zone, such as Europe/Istanbul."
         ) from error
+    engine = environment.get("DBT_TARGET") or "duckdb"
+    if engine not in ENGINES:
+        raise RunError(f"DBT_TARGET is {engine!r}. Set it to {' or '.join(ENGINES)}.")
     formats = tuple((environment.get("EXPORT_FORMATS") or "csv").replace(",", " ").split())
     if not {*formats} <= {"csv", "xlsx"}:
         raise RunError(f"EXPORT_FORMATS is {' '.join(formats)!r}. Set it to csv, xlsx or both.")
@@ -96,10 +105,13 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     webhook = environment.get("ALERT_WEBHOOK") or None
     if webhook and not webhook.startswith(("http://", "https://")):
         raise RunError(f"ALERT_WEBHOOK is {webhook!r}. Set it to an address that starts with https://.")
+    warehouse = path("JOURNEY_WAREHOUSE", f"warehouse/{ENGINES[engine]}")
     hour, minute = time.split(":")
     return Settings(
         landing=path("LANDING", "landing"),
-        warehouse=path("JOURNEY_WAREHOUSE", "warehouse/journeys.duckdb"),
+        warehouse=warehouse,
+        spark_warehouse=path("JOURNEY_SPARK_WAREHOUSE", str(warehouse.with_name("spark"))),
+        engine=engine,
         serving=path("SERVING", "serving"),
         serving_keep=number("SERVING_KEEP", DEFAULT_KEEP),
         exports=path("EXPORTS", "exports/daily"),

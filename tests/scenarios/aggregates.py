@@ -29,7 +29,7 @@ def compiled_macros(folder: Path, calls: dict[str, str]) -> dict[str, str]:
     landing = folder / "landing"
     landing.mkdir(parents=True)
     run_dbt(
-        ["compile", "--inline", f"\n{SEPARATOR}\n".join(calls.values())],
+        ["compile", "--target", "duckdb", "--inline", f"\n{SEPARATOR}\n".join(calls.values())],
         landing=landing,
         warehouse=folder / "warehouse.duckdb",
         target_path=folder / "target",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,6 +14,7 @@ from typing import Any
 import duckdb
 
 from orchestration.build import run_dbt
+from orchestration.mirror import make_mirror
 from scenarios import aggregates
 from scenarios.comparison import Comparison, matches, value_of
 from scenarios.scenario_files import Evaluation, Scenario
@@ -163,17 +165,20 @@ def _build(scenarios: list[Scenario], folder: Path, results: Results) -> None:
     landing, warehouse = folder / "landing", folder / "warehouse.duckdb"
     write_landing(scenarios, landing)
     evaluations = [evaluation for scenario in scenarios for evaluation in scenario.evaluations]
+    variables = {
+        "account_settings": {account_key(evaluation): evaluation.config for evaluation in evaluations},
+        "custom_periods": custom_periods(evaluations),
+    }
     run_dbt(
         ["build", "--resource-type", "model", "--resource-type", "seed"],
         landing=landing,
         warehouse=warehouse,
-        variables={
-            "account_settings": {account_key(evaluation): evaluation.config for evaluation in evaluations},
-            "custom_periods": custom_periods(evaluations),
-        },
+        variables=variables,
         target_path=folder / "target",
         log_path=folder / "logs",
     ).raise_for_error()
+    if os.environ.get("DBT_TARGET") == "spark":
+        make_mirror(landing, warehouse, variables, folder / "target")
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         results.groups.update(read_marts(connection))
 

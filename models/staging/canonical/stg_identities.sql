@@ -48,45 +48,37 @@ walks as (
     where walks.steps < {{ max_links }}
 ),
 
-ends as (
+stepped as (
     select
         walks.account_key,
         walks.alias_id,
-        walks.reached_id
+        walks.reached_id,
+        links.alias_id is null as is_end,
+        -- A walk without an end goes round a cycle: its second half has left any tail and saw every member.
+        walks.steps > {{ max_links // 2 }} as is_late
     from walks
     left join links
         on walks.account_key = links.account_key and walks.reached_id = links.alias_id
-    where links.alias_id is null
 ),
 
--- A walk without an end goes round a cycle: its second half has left any tail and saw every member.
-cycles as (
+walked as (
     select
-        walks.account_key,
-        walks.alias_id,
-        min(walks.reached_id) as reached_id,
-        count(distinct walks.reached_id) as members
-    from walks
-    left join ends
-        on walks.account_key = ends.account_key and walks.alias_id = ends.alias_id
-    where ends.alias_id is null and walks.steps > {{ max_links // 2 }}
-    group by walks.account_key, walks.alias_id
+        account_key,
+        alias_id,
+        max(case when is_end then reached_id end) as end_id,
+        min(case when is_late then reached_id end) as smallest_id,
+        count(distinct case when is_late then reached_id end) as members
+    from stepped
+    group by account_key, alias_id
 ),
 
 final as (
     select
         account_key,
         alias_id as user_id,
-        reached_id as user_key,
-        false as is_unresolved
-    from ends
-    union all
-    select
-        account_key,
-        alias_id as user_id,
-        reached_id as user_key,
-        members >= {{ max_links // 2 }} as is_unresolved
-    from cycles
+        coalesce(end_id, smallest_id) as user_key,
+        end_id is null and members >= {{ max_links // 2 }} as is_unresolved
+    from walked
 )
 
 select * from final
