@@ -488,6 +488,11 @@ def run(
 ) -> int:
     """Build the warehouse if anything changed and show the overview; return the exit code."""
     landing, warehouse = landing.resolve(), warehouse.resolve()
+    if os.environ.get("DBT_TARGET", "duckdb") != "duckdb":
+        raise RunError(
+            "This command builds with DuckDB, but DBT_TARGET names another engine. Build on Spark with "
+            "'make spark' or 'make pipeline', or unset DBT_TARGET."
+        )
     if not landing.is_dir():
         raise RunError(
             f"The landing folder {landing} does not exist. Set LANDING to the folder that holds one folder "

@@ -65,10 +65,15 @@
     line. They are no transaction, but can be run again from the start.
 #}
 {% macro spark_change_rows(target_relation, rows) %}
-    {% set changes = context['get_incremental_' ~ config.get('incremental_strategy') ~ '_sql']({
-        'target_relation': target_relation, 'temp_relation': rows,
-        'dest_columns': adapter.get_columns_in_relation(target_relation),
-    }) %}
+    {% set strategy = config.get('incremental_strategy') %}
+    {% if strategy == 'append' %}
+        {% set changes = get_insert_into_sql(rows, target_relation) %}
+    {% else %}
+        {% set changes = context['get_incremental_' ~ strategy ~ '_sql']({
+            'target_relation': target_relation, 'temp_relation': rows,
+            'dest_columns': adapter.get_columns_in_relation(target_relation),
+        }) %}
+    {% endif %}
     {% for change in changes.split(';\n') %}
         {% call statement('main' if loop.last else 'change_' ~ loop.index) %}{{ change }}{% endcall %}
     {% endfor %}

@@ -6,6 +6,9 @@ The scenarios of tests/scenarios run on Spark too: `DBT_TARGET=spark make scenar
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,10 +16,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 from incremental_worlds import account_names, account_settings, world, write_batch
+from jinja2 import Template
 from warehouse_comparison import Comparison, fail_with
 
-from orchestration.build import run_dbt
+from orchestration.build import PROJECT_ROOT, run_dbt
 from orchestration.mirror import make_mirror
 
 if not importlib.util.find_spec("pyspark"):
@@ -25,6 +30,28 @@ if not importlib.util.find_spec("pyspark"):
 PUBLIC_SCHEMAS = ("staging", "marts", "quality")
 # Short runs: compiling less of them takes less time than it saves.
 QUICK_JAVA = "-XX:TieredStopAtLevel=1"
+
+# Joins without an equality, each with a side of a few rows, which Spark broadcasts where it may.
+SMALL_SIDES = {
+    "dim_date": "digits",
+    "dim_period": "period_presets",
+    "fct_attribution_credit": "the attribution models",
+    "int_message_events_enriched": "bot_user_agents",
+    "mart_alerts": "dim_date",
+    "mart_campaign_funnel": "the steps of a funnel",
+    "mart_definition_differences": "definition_differences",
+}
+# These number their groups, which are as many as their rows, and never more than one group per row of a mart.
+NUMBERED_GROUPS = {
+    "mart_campaign_platform",
+    "mart_campaign_stats",
+    "mart_campaign_variant_stats",
+    "mart_channel_stats",
+    "mart_engagement_stats",
+    "mart_message_stats",
+    "mart_step_stats",
+}
+GLOBAL_WINDOW = re.compile(r"Window .*\n.*Sort .*\n.*Exchange SinglePartition")
 
 
 @dataclass(frozen=True)
@@ -39,7 +66,7 @@ class Case:
 
 
 CASES = [
-    pytest.param(Case(seed=31, cases=6, clock_cases=2, batches=2, command="run"), id="two runs"),
+    pytest.param(Case(seed=31, cases=6, clock_cases=2, batches=3, command="run"), id="three runs"),
     pytest.param(
         Case(seed=32, cases=60, clock_cases=20, batches=4, command="build"),
         id="four builds",
@@ -115,3 +142,44 @@ def test_every_run_but_the_first_is_incremental(engines: Engines) -> None:
     with duckdb.connect(str(engines.spark), read_only=True) as connection:
         modes = connection.execute("select mode from ops.run_summary order by started_at").fetchall()
     assert modes == [("full",), *[("incremental",)] * (engines.case.batches - 1)]
+
+
+@pytest.fixture(scope="module")
+def plans(engines: Engines) -> Iterator[dict[str, str]]:
+    """Model -> its physical plan when no table is small enough to be broadcast."""
+    from pyspark.sql import SparkSession
+
+    profile = yaml.safe_load((PROJECT_ROOT / "profiles.yml").read_text(encoding="utf-8"))
+    values = {**os.environ, "JOURNEY_SPARK_WAREHOUSE": str(engines.folder / "spark")}
+    builder = SparkSession.builder.enableHiveSupport()
+    for name, value in profile["journeys"]["outputs"]["spark"]["server_side_parameters"].items():
+        builder = builder.config(name, Template(str(value)).render(env_var=values.get))
+    for prefix in ("spark.sql", "spark.sql.adaptive"):
+        builder = builder.config(f"{prefix}.autoBroadcastJoinThreshold", "-1")
+    session = builder.getOrCreate()
+    target = engines.folder / "target_spark"
+    manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+    compiled = target / "compiled" / manifest["metadata"]["project_name"]
+    yield {
+        node["name"]: session.sql((compiled / node["original_file_path"]).read_text(encoding="utf-8"))
+        ._jdf.queryExecution()
+        .executedPlan()
+        .toString()
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model"
+    }
+    session.stop()
+
+
+def test_only_a_small_side_is_joined_without_an_equality(plans: dict[str, str]) -> None:
+    assert len(plans) > 100
+    found = {
+        name
+        for name, plan in plans.items()
+        if "CartesianProduct" in plan or "BroadcastNestedLoopJoin" in plan
+    }
+    assert found == set(SMALL_SIDES)
+
+
+def test_only_lists_of_groups_are_sorted_in_one_partition(plans: dict[str, str]) -> None:
+    assert {name for name, plan in plans.items() if GLOBAL_WINDOW.search(plan)} == NUMBERED_GROUPS
