@@ -49,12 +49,15 @@ def make_mirror(landing: Path, warehouse: Path, variables: dict, target_path: Pa
     ).raise_for_error()
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     with open_warehouse(warehouse, read_only=False) as connection:
-        for name, query in _in_order(manifest, folder):
-            _create_view(connection, name, query)
+        known = {table["table"] for table in tables}
+        for name, parents, query in _in_order(manifest, folder):
+            if parents <= known:
+                _create_view(connection, name, query)
+                known.add(name)
 
 
-def _in_order(manifest: dict, folder: Path) -> list[tuple[str, str]]:
-    """Name and query of every view of the project, each after those it reads."""
+def _in_order(manifest: dict, folder: Path) -> list[tuple[str, set[str], str]]:
+    """Name, names of what it reads, and query of every view of the project, each after those it reads."""
     views = {
         key: node
         for key, node in manifest["nodes"].items()
@@ -70,10 +73,12 @@ def _in_order(manifest: dict, folder: Path) -> list[tuple[str, str]]:
 
     for key in views:
         add(key)
+    names = {key: f"{node['schema']}.{node['alias']}" for key, node in manifest["nodes"].items()}
     compiled = folder / "compiled" / manifest["metadata"]["project_name"]
     return [
         (
-            f"{views[key]['schema']}.{views[key]['alias']}",
+            names[key],
+            {names[parent] for parent in views[key]["depends_on"]["nodes"]},
             (compiled / views[key]["original_file_path"]).read_text(encoding="utf-8"),
         )
         for key in ordered

@@ -1,7 +1,7 @@
 {#
     spark_table_files(): run operation that prints, for every built table and every note of the runs, its columns and the
     Parquet files of its newest snapshot, as one line of JSON each: {"table", "columns": [[name, type]], "files"}. Other
-    engines read these files. Errors: a table that is missing, or whose rows were deleted in files of their own.
+    engines read these files. A table that was never built is left out. Error: rows that were deleted in files of their own.
 #}
 {% macro spark_table_files() %}
     {% set tables = [] %}
@@ -10,7 +10,9 @@
         if node.package_name == project_name
         and (node.resource_type == 'seed'
             or node.resource_type == 'model' and node.config.materialized in ('table', 'incremental')) %}
-        {% do tables.append(node.schema ~ '.' ~ node.alias) %}
+        {% if adapter.get_relation(database=none, schema=node.schema, identifier=node.alias) is not none %}
+            {% do tables.append(node.schema ~ '.' ~ node.alias) %}
+        {% endif %}
     {% endfor %}
     {% set files, queries = {}, [] %}
     {% for table in tables %}

@@ -54,22 +54,41 @@ NUMBERED_GROUPS = {
 GLOBAL_WINDOW = re.compile(r"Window .*\n.*Sort .*\n.*Exchange SinglePartition")
 
 
+# Enough to read every kind of file, to attribute, to count messages and users, and to audit.
+FEW_MODELS = (
+    "+fct_attribution_credit",
+    "+mart_channel_stats",
+    "+mart_journey_overview",
+    "+quality_load_audit",
+)
+
+
 @dataclass(frozen=True)
 class Case:
-    """Accounts with late rows, merges and corrections, delivered in batches with a run after each."""
+    """Accounts with late rows, merges and corrections, delivered in batches with a run after some of them."""
 
     seed: int
     cases: int
     clock_cases: int
     batches: int
-    command: str
+    # Batches that a run follows, the last one among them.
+    runs: tuple[int, ...]
+    # Models to build; all of them, and their tests, when empty.
+    models: tuple[str, ...] = ()
 
 
 CASES = [
-    pytest.param(Case(seed=31, cases=6, clock_cases=2, batches=3, command="run"), id="three runs"),
     pytest.param(
-        Case(seed=32, cases=60, clock_cases=20, batches=4, command="build"),
-        id="four builds",
+        Case(seed=31, cases=6, clock_cases=2, batches=3, runs=(2,), models=FEW_MODELS), id="one run"
+    ),
+    pytest.param(
+        Case(seed=31, cases=6, clock_cases=2, batches=3, runs=(0, 1, 2)),
+        id="three runs",
+        marks=pytest.mark.slow,
+    ),
+    pytest.param(
+        Case(seed=32, cases=60, clock_cases=20, batches=4, runs=(0, 1, 2, 3)),
+        id="four runs",
         marks=pytest.mark.slow,
     ),
 ]
@@ -103,15 +122,17 @@ class Engines:
         variables = {"account_settings": account_settings(worlds)}
         for batch in range(self.case.batches):
             write_batch(worlds, batch, landing)
-            self._dbt("spark", landing, self.spark, variables)
+            if batch in self.case.runs:
+                self._dbt("spark", landing, self.spark, variables)
         make_mirror(landing, self.spark, variables, self.folder / "target_spark")
         self._dbt("duckdb", landing, self.duckdb, variables)
 
     def _dbt(self, engine: str, landing: Path, warehouse: Path, variables: dict) -> None:
+        chosen = ["--exclude-resource-type", "unit_test"]
+        if self.case.models:
+            chosen = ["--resource-type", "model", "--resource-type", "seed", "--select", *self.case.models]
         run_dbt(
-            [self.case.command, "--target", engine, "--exclude-resource-type", "unit_test"]
-            if self.case.command == "build"
-            else ["build", "--target", engine, "--resource-type", "model", "--resource-type", "seed"],
+            ["build", "--target", engine, *chosen],
             landing=landing,
             warehouse=warehouse,
             variables=variables,
@@ -134,14 +155,16 @@ def engines(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def test_runs_on_spark_make_the_tables_of_one_run_on_duckdb(engines: Engines) -> None:
     names = ("Spark", "DuckDB")
     with Comparison(engines.spark, engines.duckdb, names, engines.case.seed) as comparison:
-        assert len(comparison.tables("left", PUBLIC_SCHEMAS)) > 80
+        assert len(comparison.tables("left", PUBLIC_SCHEMAS)) > (30 if engines.case.models else 80)
         fail_with(comparison.differences(PUBLIC_SCHEMAS), engines.folder)
 
 
 def test_every_run_but_the_first_is_incremental(engines: Engines) -> None:
+    if engines.case.models:
+        pytest.skip("a run of some models leaves no summary")
     with duckdb.connect(str(engines.spark), read_only=True) as connection:
         modes = connection.execute("select mode from ops.run_summary order by started_at").fetchall()
-    assert modes == [("full",), *[("incremental",)] * (engines.case.batches - 1)]
+    assert modes == [("full",), *[("incremental",)] * (len(engines.case.runs) - 1)]
 
 
 @pytest.fixture(scope="module")
@@ -160,26 +183,29 @@ def plans(engines: Engines) -> Iterator[dict[str, str]]:
     target = engines.folder / "target_spark"
     manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
     compiled = target / "compiled" / manifest["metadata"]["project_name"]
-    yield {
-        node["name"]: session.sql((compiled / node["original_file_path"]).read_text(encoding="utf-8"))
-        ._jdf.queryExecution()
-        .executedPlan()
-        .toString()
+    files = {
+        node["name"]: compiled / node["original_file_path"]
         for node in manifest["nodes"].values()
         if node["resource_type"] == "model"
+    }
+    yield {
+        name: session.sql(path.read_text(encoding="utf-8"))._jdf.queryExecution().executedPlan().toString()
+        for name, path in files.items()
+        if path.exists()
     }
     session.stop()
 
 
 def test_only_a_small_side_is_joined_without_an_equality(plans: dict[str, str]) -> None:
-    assert len(plans) > 100
+    assert len(plans) > 40
     found = {
         name
         for name, plan in plans.items()
         if "CartesianProduct" in plan or "BroadcastNestedLoopJoin" in plan
     }
-    assert found == set(SMALL_SIDES)
+    assert found == SMALL_SIDES.keys() & plans.keys()
 
 
 def test_only_lists_of_groups_are_sorted_in_one_partition(plans: dict[str, str]) -> None:
-    assert {name for name, plan in plans.items() if GLOBAL_WINDOW.search(plan)} == NUMBERED_GROUPS
+    found = {name for name, plan in plans.items() if GLOBAL_WINDOW.search(plan)}
+    assert found == NUMBERED_GROUPS & plans.keys()
