@@ -35,11 +35,7 @@ def make_mirror(landing: Path, warehouse: Path, variables: dict, target_path: Pa
     ).raise_for_error()
     tables = [json.loads(line) for line in listed.stdout.splitlines() if line.startswith('{"')]
     with open_warehouse(warehouse, read_only=False) as connection:
-        connection.execute("begin")
-        _remove_views(connection)
-        for table in tables:
-            _create_view(connection, table["table"], _select(table["columns"], table["files"]))
-        connection.execute("commit")
+        show_tables(connection, tables)
     folder = target_path / "mirror_views"
     run_dbt(
         ["compile", "--target", "duckdb", "--select", "config.materialized:view"],
@@ -54,6 +50,15 @@ def make_mirror(landing: Path, warehouse: Path, variables: dict, target_path: Pa
             if parents <= known:
                 _create_view(connection, name, query)
                 known.add(name)
+
+
+def show_tables(connection: duckdb.DuckDBPyConnection, tables: list[dict]) -> None:
+    """Replace every view by one for each table: its name (`table`), `columns` (name, Spark type), `files`."""
+    connection.execute("begin")
+    _remove_views(connection)
+    for table in tables:
+        _create_view(connection, table["table"], _select(table["columns"], table["files"]))
+    connection.execute("commit")
 
 
 def _in_order(manifest: dict, folder: Path) -> list[tuple[str, set[str], str]]:
@@ -113,6 +118,7 @@ def _remove_views(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _create_view(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
+    """Create or replace one view, and its schema."""
     connection.execute(f"create schema if not exists {name.split('.')[0]}")
     connection.execute(f"create or replace view {name} as {query}")
 

@@ -306,6 +306,14 @@ def test_missing_landing_folder_is_a_sentence_and_creates_nothing(
     assert not (tmp_path / "new").exists()
 
 
+def test_a_run_for_another_engine_says_which_commands_there_are(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("DBT_TARGET", "spark")
+    assert run_here(workspace) == 2
+    assert "Build on Spark with 'make spark'" in capsys.readouterr().err
+
+
 def test_second_run_at_the_same_time_stops_with_the_process_number(
     workspace: Workspace, capsys: pytest.CaptureFixture
 ) -> None:

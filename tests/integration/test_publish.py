@@ -166,6 +166,21 @@ def test_a_version_holds_the_served_schemas_and_what_their_views_and_functions_r
     ]
 
 
+def test_a_view_on_files_elsewhere_is_served_as_a_copy(
+    serving: Serving, warehouse: Path, tmp_path: Path
+) -> None:
+    fill(warehouse, 1)
+    file = tmp_path / "costs.parquet"
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(f"copy (select 7 as cost) to '{file}'")
+        connection.execute(f"create view marts.mart_costs as from read_parquet(['{file}'])")
+        connection.execute("create view marts.export_costs as select cost from marts.mart_costs")
+    serving.publish(warehouse, fingerprint="files", run_id="1")
+    file.unlink()
+    with duckdb.connect(str(serving.database), read_only=True) as connection:
+        assert connection.execute("select cost from marts.export_costs").fetchall() == [(7,)]
+
+
 def test_older_clients_can_read_the_served_file(serving: Serving, warehouse: Path) -> None:
     publish(serving, warehouse, 1)
     header = serving.database.read_bytes()[:20]

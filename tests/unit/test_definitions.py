@@ -461,6 +461,11 @@ def test_a_killed_run_gives_its_place_back_when_nobody_writes(
         assert statuses() == [dg.DagsterRunStatus.FAILURE] * 2
 
 
+def test_each_engine_has_a_warehouse_file_of_its_own() -> None:
+    names = {engine: read_settings({"DBT_TARGET": engine}).warehouse.name for engine in ("duckdb", "spark")}
+    assert names == {"duckdb": "journeys.duckdb", "spark": "spark.duckdb"}
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -470,6 +475,7 @@ def test_a_killed_run_gives_its_place_back_when_nobody_writes(
         ({"EXPORT_FORMATS": "pdf"}, "Set it to csv, xlsx or both"),
         ({"LANDING_QUIET_SECONDS": "soon"}, "Set it to a whole number"),
         ({"ALERT_WEBHOOK": "chat"}, "starts with https://"),
+        ({"DBT_TARGET": "sparks"}, "Set it to duckdb or spark"),
         ({"VARS": "[]"}, "must be a JSON object"),
         ({"VARS": "{"}, "not valid JSON"),
     ],
