@@ -56,7 +56,7 @@ from checked_{{ loop.index }}
         {%- if group['columns'] %}
         named_struct(
             {%- for name, type in group['columns'] %}
-            {{ sql_text(name) }}, {{ spark_landed_column(group, loop.index0) }}{{ ',' if not loop.last }}
+            {{ sql_text(name) }}, {{ spark_kept_value(type, spark_landed_column(group, loop.index0)) }}{{ ',' if not loop.last }}
             {%- endfor %}
         ) as landing__row
         {%- endif %}
@@ -101,6 +101,13 @@ from checked_{{ loop.index }}
         {% do return('case when landed.is_row then get(landed.cells, ' ~ position ~ ') end') %}
     {% endif %}
     {% do return('landed.`' ~ group['columns'][position][0] | replace('`', '``') ~ '`') %}
+{% endmacro %}
+
+
+{# SQL of a column as it is kept of a rejected row: times as DuckDB writes them. #}
+{% macro spark_kept_value(type, value) %}
+    {% if type not in ('timestamp', 'timestamp_ntz') %}{% do return(value) %}{% endif %}
+    {% do return('cast(' ~ value ~ ' as string)' ~ (" || '+00'" if type == 'timestamp' else '')) %}
 {% endmacro %}
 
 

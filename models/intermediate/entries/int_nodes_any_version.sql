@@ -4,7 +4,7 @@ with nodes as (
         stg_nodes.*,
         row_number() over (
             partition by stg_nodes.account_key, stg_nodes.journey_id, stg_nodes.node_id
-            order by versions.version_number, stg_nodes.received_at, stg_nodes.journey_version_id
+            order by versions.version_number nulls last, stg_nodes.received_at, stg_nodes.journey_version_id
         ) as version_order
     from {{ ref('stg_nodes') }} as stg_nodes
     left join {{ ref('stg_journey_versions') }} as versions
