@@ -57,6 +57,7 @@ GLOBAL_WINDOW = re.compile(r"Window .*\n.*Sort .*\n.*Exchange SinglePartition")
 # Enough to read every kind of file, to attribute, to count messages and users, and to audit.
 FEW_MODELS = (
     "+fct_attribution_credit",
+    "+fct_node_transitions",
     "+mart_channel_stats",
     "+mart_journey_overview",
     "+quality_load_audit",
