@@ -62,7 +62,8 @@
 
 {#
     Runs the statements of the model's incremental strategy, one at a time; each ends with a semicolon at the end of its
-    line. They are no transaction, but can be run again from the start.
+    line. They are no transaction, but can be run again from the start: only an append then repeats rows, which the one
+    appended table (int_touched_keys, a set of keys) allows.
 #}
 {% macro spark_change_rows(target_relation, rows) %}
     {% set strategy = config.get('incremental_strategy') %}

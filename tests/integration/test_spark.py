@@ -41,7 +41,7 @@ SMALL_SIDES = {
     "mart_campaign_funnel": "the steps of a funnel",
     "mart_definition_differences": "definition_differences",
 }
-# These number their groups, which are as many as their rows, and never more than one group per row of a mart.
+# These number the groups that their rows are about, which are few beside the messages in them.
 NUMBERED_GROUPS = {
     "mart_campaign_platform",
     "mart_campaign_stats",
