@@ -57,8 +57,13 @@ def show_tables(connection: duckdb.DuckDBPyConnection, tables: list[dict]) -> No
     connection.execute("begin")
     _remove_views(connection)
     for table in tables:
-        _create_view(connection, table["table"], _select(table["columns"], table["files"]))
+        show_table(connection, table)
     connection.execute("commit")
+
+
+def show_table(connection: duckdb.DuckDBPyConnection, table: dict) -> None:
+    """Create or replace the view of one table."""
+    _create_view(connection, table["table"], _select(table["columns"], table["files"]))
 
 
 def _in_order(manifest: dict, folder: Path) -> list[tuple[str, set[str], str]]:

@@ -113,7 +113,7 @@ from checked_{{ loop.index }}
             list_transform(
                 regexp_extract_all(line, '(?:^|,){{ cell }}', 1),
                 lambda cell:
-                    case when starts_with(cell, '"') then replace(cell[2:-2], '""', '"') else cell end
+                    nullif(case when starts_with(cell, '"') then replace(cell[2:-2], '""', '"') else cell end, '')
             ) as cells
         from {{ duckdb_scan(group) }}{{ duckdb_row_filter(group) }}
     )

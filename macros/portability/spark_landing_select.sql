@@ -80,11 +80,13 @@ from checked_{{ loop.index }}
             and is_valid_utf8(line) as is_row,
             transform(
                 regexp_extract_all(',' || line, {{ sql_text(',' ~ cell) }}, 1),
-                cell ->
+                cell -> nullif(
                     case
                         when startswith(cell, '"') then replace(substr(cell, 2, length(cell) - 2), '""', '"')
                         else cell
-                    end
+                    end,
+                    ''
+                )
             ) as cells
         from {{ spark_scan(group) }}
     )

@@ -210,7 +210,7 @@ def write_good_and_bad_files(landing: Landing) -> None:
             events + name,
             ENTRY_HEADER
             + ROW.format("o1")
-            + 'o2,x,j,"u,2026-05-01\no3,x,"j ""1"", a",u 5",2026-05-01\no4,x,j,u,soon\n'
+            + 'o2,x,j,"u,2026-05-01\no3,x,"j ""1"", a",u 5",2026-05-01\no4,x,j,"",soon\n'
             + last,
         )
     landing.write(
@@ -525,8 +525,9 @@ def test_an_open_quote_costs_no_line_but_its_own(staged: duckdb.DuckDBPyConnecti
     good, odd, late, *malformed = sorted(found, key=lambda row: row[0] or "z")
     assert good == ("o1", "welcome", "ada", None, None)
     assert odd == ("o3", 'j "1", a', 'u 5"', None, None)
-    assert late[:4] == ("o4", "j", "u", "invalid_occurred_at")
-    assert json.loads(late[4])["occurred_at"] == "soon"
+    assert late[:4] == ("o4", "j", None, "missing_user_id")
+    kept = {name: value for name, value in json.loads(late[4]).items() if name in ("user_id", "occurred_at")}
+    assert kept == {"user_id": None, "occurred_at": "soon"}
     lines = [f'"{name},x,j,\\"u,2026-05-01"' for name in ("o2", "o5")]
     assert malformed == [(None, None, None, "malformed_row", line) for line in lines[: len(malformed)]]
     assert len(malformed) == (2 if file == "open_quotes.csv" else 1)

@@ -5,7 +5,6 @@ The scenarios of tests/scenarios run on Spark too: `DBT_TARGET=spark make scenar
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -22,10 +21,11 @@ from jinja2 import Template
 from warehouse_comparison import Comparison, fail_with
 
 from orchestration.build import PROJECT_ROOT, run_dbt
-from orchestration.mirror import make_mirror
+from orchestration.mirror import make_mirror, show_table
 
-if not importlib.util.find_spec("pyspark"):
-    pytest.skip("Spark is not installed: make setup-spark", allow_module_level=True)
+SparkSession = pytest.importorskip(
+    "pyspark.sql", reason="Spark is not installed: make setup-spark"
+).SparkSession
 
 PUBLIC_SCHEMAS = ("staging", "marts", "quality")
 # Short runs: compiling less of them takes less time than it saves.
@@ -101,6 +101,8 @@ class Engines:
 
     folder: Path
     case: Case
+    # Of Spark, in this process, after the last run.
+    session: SparkSession | None = None
 
     @property
     def spark(self) -> Path:
@@ -126,7 +128,40 @@ class Engines:
             if batch in self.case.runs:
                 self._dbt("spark", landing, self.spark, variables)
         make_mirror(landing, self.spark, variables, self.folder / "target_spark")
+        self.session = self._start_session()
+        self._show_views()
         self._dbt("duckdb", landing, self.duckdb, variables)
+
+    def models(self) -> list[dict]:
+        """The manifest's entries of the models built on Spark, with their compiled SQL as `query`."""
+        target = self.folder / "target_spark"
+        manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+        compiled = target / "compiled" / manifest["metadata"]["project_name"]
+        files = {key: compiled / node["original_file_path"] for key, node in manifest["nodes"].items()}
+        return [
+            {**node, "query": files[key].read_text(encoding="utf-8")}
+            for key, node in manifest["nodes"].items()
+            if node["resource_type"] == "model" and files[key].exists()
+        ]
+
+    def _start_session(self) -> SparkSession:
+        profile = yaml.safe_load((PROJECT_ROOT / "profiles.yml").read_text(encoding="utf-8"))
+        values = {**os.environ, "JOURNEY_SPARK_WAREHOUSE": str(self.folder / "spark")}
+        builder = SparkSession.builder.enableHiveSupport()
+        for name, value in profile["journeys"]["outputs"]["spark"]["server_side_parameters"].items():
+            builder = builder.config(name, Template(str(value)).render(env_var=values.get))
+        return builder.getOrCreate()
+
+    def _show_views(self) -> None:
+        """Let the mirror show the views' rows as Spark computes them, where it has DuckDB compute them."""
+        with duckdb.connect(str(self.spark)) as connection:
+            for model in self.models():
+                if model["config"]["materialized"] == "view":
+                    table, folder = f"{model['schema']}.{model['alias']}", self.folder / model["name"]
+                    rows = self.session.table(table)
+                    rows.write.parquet(str(folder))
+                    files = [str(path) for path in folder.glob("*.parquet")]
+                    show_table(connection, {"table": table, "columns": rows.dtypes, "files": files})
 
     def _dbt(self, engine: str, landing: Path, warehouse: Path, variables: dict) -> None:
         chosen = ["--exclude-resource-type", "unit_test"]
@@ -150,6 +185,7 @@ def engines(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         patch.setenv("JOURNEY_SPARK_JAVA_OPTIONS", QUICK_JAVA)
         built.build()
     yield built
+    built.session.stop()
     shutil.rmtree(built.folder)
 
 
@@ -169,32 +205,14 @@ def test_every_run_but_the_first_is_incremental(engines: Engines) -> None:
 
 
 @pytest.fixture(scope="module")
-def plans(engines: Engines) -> Iterator[dict[str, str]]:
+def plans(engines: Engines) -> dict[str, str]:
     """Model -> its physical plan when no table is small enough to be broadcast."""
-    from pyspark.sql import SparkSession
-
-    profile = yaml.safe_load((PROJECT_ROOT / "profiles.yml").read_text(encoding="utf-8"))
-    values = {**os.environ, "JOURNEY_SPARK_WAREHOUSE": str(engines.folder / "spark")}
-    builder = SparkSession.builder.enableHiveSupport()
-    for name, value in profile["journeys"]["outputs"]["spark"]["server_side_parameters"].items():
-        builder = builder.config(name, Template(str(value)).render(env_var=values.get))
     for prefix in ("spark.sql", "spark.sql.adaptive"):
-        builder = builder.config(f"{prefix}.autoBroadcastJoinThreshold", "-1")
-    session = builder.getOrCreate()
-    target = engines.folder / "target_spark"
-    manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
-    compiled = target / "compiled" / manifest["metadata"]["project_name"]
-    files = {
-        node["name"]: compiled / node["original_file_path"]
-        for node in manifest["nodes"].values()
-        if node["resource_type"] == "model"
+        engines.session.conf.set(f"{prefix}.autoBroadcastJoinThreshold", "-1")
+    return {
+        model["name"]: engines.session.sql(model["query"])._jdf.queryExecution().executedPlan().toString()
+        for model in engines.models()
     }
-    yield {
-        name: session.sql(path.read_text(encoding="utf-8"))._jdf.queryExecution().executedPlan().toString()
-        for name, path in files.items()
-        if path.exists()
-    }
-    session.stop()
 
 
 def test_only_a_small_side_is_joined_without_an_equality(plans: dict[str, str]) -> None:
