@@ -92,10 +92,10 @@ export: $(STAMP) ## Write every export as a file below exports/, or the one of N
 	@$(PYTHON) -m orchestration.exports $(NAME) $(if $(LIST),--list) $(if $(FORMAT),--format $(FORMAT)) $(OPTIONS)
 
 test: lint ## Run every check: lint, then all tests but the slow ones
-	@$(PYTHON) -m pytest -n logical --dist loadfile -m "not slow"
+	@$(PYTHON) -m pytest -n logical --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: $(STAMP) ## Run the slow tests: many random cases, kills at many moments, long drills (hours)
-	@$(PYTHON) -m pytest -n logical --dist loadfile -m slow
+	@$(PYTHON) -m pytest -n logical --dist loadfile --no-loadscope-reorder -m slow
 
 lint: $(STAMP) ## Check style and that dbt reads the project without a warning
 	@$(PYTHON) -m ruff check .

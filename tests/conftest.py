@@ -11,6 +11,16 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 
+# Begun first, so that no processor waits for them at the end.
+LONGEST_FILES = ("test_spark.py", "test_incremental.py", "test_crash_safety.py", "test_pipeline.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first."""
+    order = {name: number for number, name in enumerate(LONGEST_FILES)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Register the options of the scenario harness."""
     group = parser.getgroup("scenarios")

@@ -93,6 +93,8 @@ class Run:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                # What this process ignores, as a job in the background does, its children would ignore too.
+                preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL),
             )
 
     def finish(self, *options: str) -> int:
