@@ -255,6 +255,7 @@ class Benchmark:
         finally:
             for path in added:
                 path.unlink()
+            self.hold_back_day()
         return Repetition(
             steps=steps,
             warehouse_bytes=warehouse_bytes,
@@ -284,7 +285,6 @@ class Benchmark:
             steps["short_build"] = self._measure("short_build", command, repetition, landing=self.short)
             link_files(self.day, self.short)
             steps["short_day"] = self._measure("short_day", command, repetition, landing=self.short)
-            self.hold_back_day()
         shutil.rmtree(self.dbt)
         parse = [str(Path(sys.executable).with_name("dbt")), "--quiet", "parse"]
         steps["parse_full"] = self._measure("parse_full", parse, repetition)
