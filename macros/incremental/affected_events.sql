@@ -93,19 +93,21 @@ changed_users as (
 
 {% macro get_incremental_affected_events_sql(arguments) -%}
     {%- set table = model.name[4:-8] -%}
-    {%- set before -%}
-        select {{ counting_columns(table) }}
-        from {{ arguments['target_relation'] }} as rows_
-        where rows_.copy_rank = 1 and not rows_.is_test_row and {{ is_affected(table, 'rows_') }}
-    {%- endset -%}
-    {%- set after -%}
-        select {{ counting_columns(table) }}
-        from {{ arguments['temp_relation'] }} as rows_
-        where rows_.copy_rank = 1 and not rows_.is_test_row
-    {%- endset -%}
     insert into {{ ops_table('touched_rows') }} (
         table_name, account_key, event_id, user_key, journey_id, journey_entry_id, message_id, event_name, occurred_at
     )
+    with counting_before as (
+        select {{ counting_columns(table) }}
+        from {{ arguments['target_relation'] }} as rows_
+        where rows_.copy_rank = 1 and not rows_.is_test_row and {{ is_affected(table, 'rows_') }}
+    ),
+
+    counting_after as (
+        select {{ counting_columns(table) }}
+        from {{ arguments['temp_relation'] }} as rows_
+        where rows_.copy_rank = 1 and not rows_.is_test_row
+    )
+
     select
         '{{ table }}',
         account_key,
@@ -129,9 +131,9 @@ changed_users as (
         {% endif -%}
         occurred_at
     from (
-        (({{ before }}) except ({{ after }}))
+        (select * from counting_before except select * from counting_after)
         union all
-        (({{ after }}) except ({{ before }}))
+        (select * from counting_after except select * from counting_before)
     ) as changed;
 
     {{ replace_rows(arguments, is_affected(table, 'replaced')) }}
