@@ -99,7 +99,9 @@ changed_users as (
     with counting_before as (
         select {{ counting_columns(table) }}
         from {{ arguments['target_relation'] }} as rows_
-        where rows_.copy_rank = 1 and not rows_.is_test_row and {{ is_affected(table, 'rows_') }}
+        {{ semi_join() }} {{ affected_events(table) }} as affected
+            on rows_.account_key = affected.account_key and rows_.event_id = affected.event_id
+        where rows_.copy_rank = 1 and not rows_.is_test_row
     ),
 
     counting_after as (

@@ -12,7 +12,7 @@
 
     rebuilt_by(scope)            config of a model that is replaced key by key
     touched(relation, scope)     relation of a from clause: in an incremental run its rows of touched keys only
-    is_touched(alias, scope)     the condition behind it
+    is_touched(alias, scope)     condition: whether a row belongs to a touched key
     The pairs of messages without a journey have an empty journey_id.
 #}
 {% macro rebuilt_by(scope) %}
@@ -26,7 +26,12 @@
 {% macro touched(relation, scope) -%}
     {%- set keys = ref('int_touched_keys') if not execute or is_incremental() -%}
     {%- if execute and is_incremental() -%}
-    (select rows_.* from {{ relation }} as rows_ where {{ is_touched('rows_', scope) }})
+    (
+        select rows_.*
+        from {{ relation }} as rows_
+        {{ semi_join() }} {{ touched_keys() }} as touched_keys
+            on {{ matches_touched_key('rows_', scope) }}
+    )
     {%- else -%}
     {{ relation }}
     {%- endif -%}
@@ -35,22 +40,27 @@
 
 {# SQL: whether a row of `alias` belongs to a touched key. #}
 {% macro is_touched(alias, scope) -%}
+    exists (
+        select 1
+        from {{ touched_keys() }} as touched_keys
+        where {{ matches_touched_key(alias, scope) }}
+    )
+{%- endmacro %}
+
+
+{# SQL: whether a row of `alias` belongs to the key in a row of `touched_keys`. #}
+{% macro matches_touched_key(alias, scope) -%}
     {%- set kind = scope.replace('conversion_', '') -%}
     {%- set columns = {
         'pair': ['user_key', 'journey_id'], 'entry': ['journey_entry_id'], 'message': ['message_id'],
         'goal_event': ['event_id'], 'goal_condition': ['condition_key'],
     }[kind] -%}
-    exists (
-        select 1
-        from {{ touched_keys() }} as touched_keys
-        where
-            touched_keys.scope in ('{{ kind }}'{% if scope != kind %}, '{{ scope }}'{% endif %})
-            and touched_keys.account_key = {{ alias }}.account_key
-            {% for column in columns -%}
-            and touched_keys.{{ column }} =
-            {%- if column == 'journey_id' %} coalesce({{ alias }}.journey_id, ''){% else %} {{ alias }}.{{ column }}{% endif %}
-            {% endfor %}
-    )
+    touched_keys.scope in ('{{ kind }}'{% if scope != kind %}, '{{ scope }}'{% endif %})
+    and touched_keys.account_key = {{ alias }}.account_key
+    {% for column in columns -%}
+    and touched_keys.{{ column }} =
+    {%- if column == 'journey_id' %} coalesce({{ alias }}.journey_id, ''){% else %} {{ alias }}.{{ column }}{% endif %}
+    {% endfor %}
 {%- endmacro %}
 
 
@@ -110,85 +120,88 @@
 {#
     Closes int_touched_keys over ids that rows share: an entry or a message named by rows of several pairs binds them, so
     that every row of a touched pair, entry or message is among the touched pairs. Post-hook of int_touched_keys.
+    Each round looks for the rows of the keys that the round before found, and for the keys these rows add.
 #}
 {% macro close_touched_keys() %}
     {% if not execute or not is_incremental() %}{% do return('') %}{% endif %}
     {% set found = ops_table('found_keys') %}
-    {% set counting = namespace(keys=-1, done=false) %}
-    {% for round in range(1000) if not counting.done %}
-        {% do run_query("create or replace table " ~ found ~ " as " ~ shared_keys()) %}
-        {% for scope, columns in touched_scopes().items() %}
-            {% do run_query(insert_found_keys(found, scope, columns)) %}
-        {% endfor %}
-        {% set keys = run_query("select count(*) from " ~ this).rows[0][0] | int %}
-        {% set counting.done = keys == counting.keys %}
-        {% set counting.keys = keys %}
+    {% set added = ops_table('added_keys') %}
+    {% do run_query("create or replace table " ~ added ~ " as select * from " ~ this) %}
+    {% set search = namespace(done=false) %}
+    {% for round in range(1000) if not search.done %}
+        {% do run_query("create or replace table " ~ found ~ " as " ~ keys_of_rows_with(added)) %}
+        {% do run_query("create or replace table " ~ added ~ " as " ~ keys_not_touched(found)) %}
+        {% do run_query("insert into " ~ this ~ " select * from " ~ added) %}
+        {% set search.done = run_query("select count(*) from " ~ added).rows[0][0] | int == 0 %}
     {% endfor %}
-    {% if not counting.done %}
+    {% if not search.done %}
         {{ exceptions.raise_compiler_error("int_touched_keys: more than 1,000 rounds of ids that rows share.") }}
     {% endif %}
 {% endmacro %}
 
 
-{% macro touched_scopes() %}
-    {% do return({
-        'pair': ['user_key', 'journey_id'], 'entry': ['journey_entry_id'], 'message': ['message_id']
-    }) %}
-{% endmacro %}
+{# Keys of every event row that has at least one of the pairs, entries or messages in `keys`. #}
+{% macro keys_of_rows_with(keys) -%}
+    with journey_events as (
+        select
+            account_key,
+            user_key,
+            coalesce(journey_id, '') as journey_id,
+            {{ entry_key() }} as journey_entry_id,
+            cast(null as string) as message_id
+        from {{ ref('stg_journey_events') }}
+    ),
 
+    message_events as (
+        select
+            account_key,
+            user_key,
+            coalesce(journey_id, '') as journey_id,
+            journey_entry_id,
+            message_id
+        from {{ ref('stg_message_events') }}
+    )
 
-{# Keys of every event row that has at least one touched key. #}
-{% macro shared_keys() -%}
-    select distinct
-        account_key,
-        user_key,
-        coalesce(journey_id, '') as journey_id,
-        {{ entry_key() }} as journey_entry_id,
-        cast(null as string) as message_id
-    from {{ ref('stg_journey_events') }} as events
-    where
-        {{ is_touched('events', 'pair') }}
-        or exists (
-            select 1
-            from {{ this }} as touched_entries
-            where
-                touched_entries.scope = 'entry'
-                and touched_entries.account_key = events.account_key
-                and touched_entries.journey_entry_id = {{ entry_key('events') }}
-        )
-    union
-    select distinct
-        account_key,
-        user_key,
-        coalesce(journey_id, '') as journey_id,
-        journey_entry_id,
-        message_id
-    from {{ ref('stg_message_events') }} as events
-    where
-        {{ is_touched('events', 'pair') }}
-        or {{ is_touched('events', 'entry') }}
-        or {{ is_touched('events', 'message') }}
+    {% for table, scope in [
+        ('journey_events', 'pair'), ('journey_events', 'entry'),
+        ('message_events', 'pair'), ('message_events', 'entry'), ('message_events', 'message')
+    ] -%}
+    {{ 'union' if not loop.first }}
+    select events.*
+    from {{ table }} as events
+    {{ semi_join() }} {{ keys }} as touched_keys
+        on {{ matches_touched_key('events', scope) }}
+    {% endfor %}
 {%- endmacro %}
 
 
-{% macro insert_found_keys(found, scope, columns) -%}
-    insert into {{ this }} (scope, account_key, {{ columns | join(', ') }})
+{# The keys in `found` that int_touched_keys lacks, as rows of it. #}
+{% macro keys_not_touched(found) -%}
+    {% for scope, columns in {
+        'pair': ['user_key', 'journey_id'], 'entry': ['journey_entry_id'], 'message': ['message_id']
+    }.items() -%}
+    {{ 'union all' if not loop.first }}
     select distinct
-        '{{ scope }}',
-        found.account_key,
-        {% for column in columns %}found.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+        '{{ scope }}' as scope,
+        found.account_key
+        {%- for name in touched_key_columns() %},
+        {% if name in columns %}found.{{ name }}{% else %}cast(null as string){% endif %} as {{ name }}
+        {%- endfor %}
     from {{ found }} as found
     where
         found.{{ columns[-1] }} is not null
         and not {{ is_touched('found', scope) }}
+    {% endfor %}
 {%- endmacro %}
 
 
+{# Columns of int_touched_keys after scope and account_key, in its order. #}
+{% macro touched_key_columns() %}
+    {% do return(['user_key', 'journey_id', 'journey_entry_id', 'message_id', 'event_id', 'condition_key']) %}
+{% endmacro %}
+
+
 {# Id of the entry a journey event names or opens (R4). #}
-{% macro entry_key(alias='') -%}
-    {%- set prefix = alias ~ '.' if alias else '' -%}
-    coalesce(
-        {{ prefix }}journey_entry_id,
-        case when {{ prefix }}event_type = 'journey_entered' then 'derived/' || {{ prefix }}event_id end
-    )
+{% macro entry_key() -%}
+    coalesce(journey_entry_id, case when event_type = 'journey_entered' then 'derived/' || event_id end)
 {%- endmacro %}

@@ -23,14 +23,11 @@ with received as {{ not_materialized() if not is_incremental() }} (
     union all
     select {{ event_columns(table, 'kept') }}
     from {{ this }} as kept
+    {{ semi_join() }} {{ affected_events(table) }} as affected
+        on kept.account_key = affected.account_key and kept.event_id = affected.event_id
     where
-        exists (
-            select 1
-            from {{ affected_events(table) }} as affected
-            where kept.account_key = affected.account_key and kept.event_id = affected.event_id
-        )
         -- The files' present rows count, not those of an earlier load.
-        and kept.source_file not in (
+        kept.source_file not in (
             select changed.source_file
             from {{ changed_files() }} as changed
             where changed.table_name = '{{ table }}'

@@ -18,13 +18,10 @@
 -- A full run rebuilds everything, so that no key has to be named.
 select
     cast(null as string) as scope,
-    cast(null as string) as account_key,
-    cast(null as string) as user_key,
-    cast(null as string) as journey_id,
-    cast(null as string) as journey_entry_id,
-    cast(null as string) as message_id,
-    cast(null as string) as event_id,
-    cast(null as string) as condition_key
+    cast(null as string) as account_key
+    {%- for name in touched_key_columns() %},
+    cast(null as string) as {{ name }}
+    {%- endfor %}
 where false
 {% else %}
 with changed_definitions as (
@@ -74,19 +71,19 @@ entries as (
 
 redefined as (
     {% for table in ['journey_events', 'message_events'] %}
-    {% if not loop.first %}union{% endif %}
+    {% for condition in [
+        'changed_journeys on events.account_key = changed_journeys.account_key'
+        ~ ' and events.journey_id = changed_journeys.journey_id',
+        'changed_accounts on events.account_key = changed_accounts.account_key',
+    ] %}
+    {% if not (loop.first and table == 'journey_events') %}union{% endif %}
     select
-        account_key,
-        user_key,
-        coalesce(journey_id, '') as journey_id
+        events.account_key,
+        events.user_key,
+        coalesce(events.journey_id, '') as journey_id
     from {{ ref('stg_' ~ table) }} as events
-    where
-        exists (
-            select 1
-            from changed_journeys
-            where changed_journeys.account_key = events.account_key and changed_journeys.journey_id = events.journey_id
-        )
-        or account_key in (select changed_accounts.account_key from changed_accounts)
+    {{ semi_join() }} {{ condition }}
+    {% endfor %}
     {% endfor %}
 ),
 
@@ -186,9 +183,6 @@ conversion_messages as (
             and changed_definitions.kind = 'campaign'
 )
 
-{% set key_columns = [
-    'scope', 'account_key', 'user_key', 'journey_id', 'journey_entry_id', 'message_id', 'event_id', 'condition_key'
-] %}
 {% for scope, source, columns in [
     ('pair', 'pairs', ['user_key', 'journey_id']),
     ('entry', "touched_rows where journey_entry_id is not null", ['journey_entry_id']),
@@ -202,7 +196,7 @@ conversion_messages as (
 select distinct
     '{{ scope }}' as scope,
     account_key
-    {%- for name in key_columns[2:] %},
+    {%- for name in touched_key_columns() %},
     {% if name in columns %}{{ name }}
     {%- elif columns[0].endswith(' as ' ~ name) %}{{ columns[0] }}
     {%- else %}cast(null as string) as {{ name }}{% endif %}

@@ -8,16 +8,12 @@ copies_{{ table }} as (
         history.received_at,
         {{ content_text(table, 'history') }} as content
     from {{ ref('stg_' ~ table ~ '_history') }} as history
-    where
-        history.copy_rank is not null
-        and exists (
-            select 1
-            from {{ ref('stg_' ~ table ~ '_history') }} as lost
-            where
-                lost.copy_rank = 2
-                and lost.account_key = history.account_key
-                and lost.event_id = history.event_id
-        )
+    {{ semi_join() }} {{ ref('stg_' ~ table ~ '_history') }} as lost
+        on
+            history.account_key = lost.account_key
+            and history.event_id = lost.event_id
+            and lost.copy_rank = 2
+    where history.copy_rank is not null
 ){{ ',' if not loop.last }}
 {% endfor %}
 

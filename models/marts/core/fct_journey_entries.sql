@@ -34,12 +34,11 @@ visits as (
     where
         journey_entry_id is not null
         {%- if is_incremental() %}
-        and exists (
-            select 1
+        and (account_key, journey_entry_id) in (
+            select
+                entries.account_key,
+                entries.journey_entry_id
             from entries
-            where
-                entries.account_key = node_visits.account_key
-                and entries.journey_entry_id = node_visits.journey_entry_id
         )
         {%- endif %}
     group by account_key, journey_entry_id
