@@ -1,7 +1,7 @@
 {#
     The message measures, defined once for every mart.
 
-    message_measure_ctes(dimensions, sets, where, by_period)
+    message_measure_ctes(dimensions, sets, where, by_period, users)
         CTEs ending in `message_measures`: one row per account_key and dimensions, with every base measure.
         by_period adds `message_groups`: the groups that ever had a message (columns <dimension>_group).
         dimensions      list of (name, expression over `messages`, i.e. fct_messages)
@@ -10,6 +10,7 @@
         by_period       true: also one row per period of dim_period and date_basis (R19). A message belongs to the
                         period of its send date. Its engagements belong to the period they happened in (basis
                         event) or to the period of the send (basis send_cohort).
+        users           false: leaves out distinct users and devices, the costly part, for a mart that shows none
     message_measure_columns(relation)
         base measures (0 where the group has no message) and every rate built on them.
 #}
@@ -63,7 +64,20 @@
         ('has_sending_error', 'pw_sending_error_messages'),
     ] %}
     {% for name in engagement_columns() %}{% do flags.append(('has_' ~ name, 'user_' ~ name)) %}{% endfor %}
+    {% do flags.append(('is_accepted_endpoint', 'endpoint')) %}
     {% do return(flags) %}
+{% endmacro %}
+
+
+{# Endpoints are counted like users: this flag is their only one. #}
+{% macro endpoint_flag() %}
+    {% do return(2 ** (message_user_flags() | length - 1)) %}
+{% endmacro %}
+
+
+{# How many periods' flags fit in the 63 bits of a number. #}
+{% macro blocked_periods() %}
+    {% do return(63 // message_user_flags() | length) %}
 {% endmacro %}
 
 
@@ -85,6 +99,7 @@
         ('users_complained', 'has_complaints'),
         ('users_skipped_in_app', 'has_dismissals and not has_clicks'),
         ('users_no_interaction', 'has_impressions and not has_clicks'),
+        ('devices_accepted', 'is_accepted_endpoint'),
     ]) %}
 {% endmacro %}
 
@@ -118,10 +133,11 @@
 {% endmacro %}
 
 
-{% macro message_measure_ctes(dimensions, sets, where='true', by_period=false) -%}
+{% macro message_measure_ctes(dimensions, sets, where='true', by_period=false, users=true) -%}
 {%- set names = dimensions | map(attribute=0) | list -%}
 {%- set is_rolled_up = sets | length > 1 or sets[0] | length < names | length -%}
 {%- set period_key = ['period_number'] if by_period else [] -%}
+{%- set block_key = ['period_block'] if by_period else [] -%}
 -- Sums by day first: a period adds days, not messages.
 group_days as (
     select
@@ -170,13 +186,42 @@ group_members as (
     from rolled_combinations
 ),
 
+-- A group with one channel has the same messages as that channel of it: groups with the same messages are counted once.
 rolled_groups as (
-    select distinct
+    select
         rolled_number,
         account_key,
-        {% for name in names %}{{ name }} as {{ name }}_group{{ ',' if not loop.last }}
-        {% endfor %}
+        {% for name in names %}{{ name }}_group,
+        {% endfor -%}
+        min(rolled_number) over (
+            partition by account_key, {% for name in names %}only_{{ name }}{{ ', ' if not loop.last }}{% endfor %}
+        ) as counted_number
+    from (
+        select
+            group_members.rolled_number,
+            group_members.account_key
+            {%- for name in names %},
+            group_members.{{ name }} as {{ name }}_group,
+            case when min(finest_groups.{{ name }}) = max(finest_groups.{{ name }}) then min(finest_groups.{{ name }}) end
+                as only_{{ name }}
+            {%- endfor %}
+        from group_members
+        inner join finest_groups
+            on group_members.group_number = finest_groups.group_number
+        group by
+            group_members.rolled_number, group_members.account_key,
+            {% for name in names %}group_members.{{ name }}{{ ', ' if not loop.last }}{% endfor %}
+    ) as spans
+),
+
+counted_members as (
+    select
+        group_members.group_number,
+        group_members.rolled_number as counted_number
     from group_members
+    inner join rolled_groups
+        on group_members.rolled_number = rolled_groups.rolled_number
+    where rolled_groups.rolled_number = rolled_groups.counted_number
 ),
 
 scoped_messages as (
@@ -197,16 +242,34 @@ scoped_messages as (
     where not messages.is_control and {{ where }}
 ),
 
+scoped_engagements as (
+    select
+        engagements.account_key,
+        scoped_messages.group_number,
+        engagements.message_id,
+        scoped_messages.message_date,
+        engagements.event_date,
+        engagements.user_key,
+        {% for name in engagement_columns() %}engagements.{{ name }},
+        {% endfor -%}
+        {{ message_flag_mask('engagement') }} as flags
+    from {{ ref('int_message_engagements') }} as engagements
+    inner join scoped_messages
+        on
+            engagements.account_key = scoped_messages.account_key
+            and engagements.message_id = scoped_messages.message_id
+),
+
 {% if by_period -%}
 -- Without a range both bases are the same, so all time is counted once and shown under both at the end.
-counted_periods as (
+numbered_periods as (
     select
         account_key,
         period_id,
         period_from,
         period_to,
         counted_basis,
-        row_number() over (order by account_key, period_id, counted_basis) as period_number
+        row_number() over (order by account_key, period_from, period_id, counted_basis) as period_number
     from (
         select
             account_key,
@@ -230,21 +293,39 @@ counted_periods as (
     ) as periods
 ),
 
--- Which periods a day falls in is asked once per day, not once per message.
+-- The flags of a user in {{ blocked_periods() }} periods fit in one number: each period of a block has its own bits of it.
+counted_periods as (
+    select
+        numbered_periods.*,
+        cast(floor((period_number - 1) / {{ blocked_periods() }}) as int) as period_block,
+        case (period_number - 1) % {{ blocked_periods() }}
+            {% for place in range(blocked_periods()) %}when {{ place }} then {{ 2 ** (place * message_user_flags() | length) }}
+            {% endfor %}
+        end as lowest_bit
+    from numbered_periods
+),
+
+-- Which periods a day falls in is asked once per day, not once per message: flags times these bits are flags by period.
 counted_days as (
     select
         periods.account_key,
-        days.message_date,
-        periods.period_number,
-        periods.counted_basis
+        days.counted_date,
+        periods.period_block,
+        cast(sum(case when periods.counted_basis = 'event' then periods.lowest_bit else 0 end) as bigint) as event_bits,
+        cast(sum(case when periods.counted_basis = 'event' then 0 else periods.lowest_bit end) as bigint) as cohort_bits
     from counted_periods as periods
-    inner join (select distinct account_key, message_date from group_days) as days
+    inner join (
+        select account_key, message_date as counted_date from group_days
+        union
+        select account_key, event_date as counted_date from {{ ref('int_message_engagements') }}
+    ) as days
         on
             periods.account_key = days.account_key
             and (
                 periods.counted_basis = 'both'
-                or days.message_date between periods.period_from and periods.period_to
+                or days.counted_date between periods.period_from and periods.period_to
             )
+    group by periods.account_key, days.counted_date, periods.period_block
 ),
 
 -- Every group that ever had a message has a row in every period, with 0 where the period holds nothing of it.
@@ -259,28 +340,6 @@ shown_bases as (
     from (
         values ('both', 'event'), ('both', 'send_cohort'), ('event', 'event'), ('send_cohort', 'send_cohort')
     ) as shown_bases (counted_basis, date_basis)
-),
-
-event_engagements as (
-    select
-        periods.period_number,
-        scoped_messages.group_number,
-        scoped_messages.message_id,
-        engagements.user_key,
-        {% for name in engagement_columns() %}sum(engagements.{{ name }}) as {{ name }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from {{ ref('int_message_engagements') }} as engagements
-    inner join counted_periods as periods
-        on
-            engagements.account_key = periods.account_key
-            and periods.counted_basis = 'event'
-            and engagements.event_date between periods.period_from and periods.period_to
-    inner join scoped_messages
-        on
-            engagements.account_key = scoped_messages.account_key
-            and engagements.message_id = scoped_messages.message_id
-    group by
-        periods.period_number, scoped_messages.group_number, scoped_messages.message_id, engagements.user_key
 ),
 
 {% endif -%}
@@ -327,7 +386,12 @@ group_sums as (
             period_number,
             {% for name, expression in message_engagement_sums().items() %}{{ expression }} as {{ name }}{{ ',' if not loop.last }}
             {% endfor %}
-        from event_engagements
+        from scoped_engagements
+        inner join counted_periods as periods
+            on
+                scoped_engagements.account_key = periods.account_key
+                and periods.counted_basis = 'event'
+                and scoped_engagements.event_date between periods.period_from and periods.period_to
         group by group_number, period_number, message_id
     ) as engaged_messages
     group by group_number, period_number
@@ -336,141 +400,98 @@ group_sums as (
 
 message_totals as (
     select
-        group_members.rolled_number,
+        counted_members.counted_number,
         {% for name in period_key %}group_sums.{{ name }},
         {% endfor -%}
         {% for name, expression in message_sums() %}sum(group_sums.{{ name }}) as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from group_sums
-    inner join group_members
-        on group_sums.group_number = group_members.group_number
-    group by group_members.rolled_number{% if by_period %}, group_sums.period_number{% endif %}
+    inner join counted_members
+        on group_sums.group_number = counted_members.group_number
+    group by counted_members.counted_number{% if by_period %}, group_sums.period_number{% endif %}
 ),
 
+{% if users -%}
+{#- (ids to count, whether they are endpoints, rows, day, bits of the day, flags) #}
+{%- set sources = [
+    ('user_key', 'false', 'scoped_messages', 'message_date', 'event_bits + days.cohort_bits', 'flags'),
+    ('accepted_endpoint_id', 'true', 'scoped_messages', 'message_date', 'event_bits + days.cohort_bits', endpoint_flag()),
+    ('user_key', 'false', 'scoped_engagements', 'message_date', 'cohort_bits', 'flags'),
+] -%}
+{%- if by_period -%}
+    {%- do sources.append(('user_key', 'false', 'scoped_engagements', 'event_date', 'event_bits', 'flags')) -%}
+{%- endif -%}
 message_user_rows as (
+    {% for id, is_endpoint, relation, day, bits, flags in sources -%}
+    {{ 'union all' if not loop.first }}
     select
-        scoped_messages.group_number,
-        {% for name in period_key %}periods.{{ name }},
-        {% endfor -%}
-        scoped_messages.user_key,
-        scoped_messages.flags
-    from scoped_messages
+        scoped.group_number,
+        {% if by_period %}days.period_block,
+        {% endif -%}
+        {{ is_endpoint }} as is_endpoint,
+        scoped.{{ id }} as counted_id,
+        {{ flags }}{% if by_period %} * (days.{{ bits }}){% endif %} as flags
+    from {{ relation }} as scoped
     {% if by_period -%}
-    inner join counted_days as periods
-        on
-            scoped_messages.account_key = periods.account_key
-            and scoped_messages.message_date = periods.message_date
+    inner join counted_days as days
+        on scoped.account_key = days.account_key and scoped.{{ day }} = days.counted_date and days.{{ bits }} > 0
     {% endif -%}
-    where scoped_messages.flags > 0
-    union all
+    where {{ 'scoped.flags > 0' if flags == 'flags' else 'scoped.' ~ id ~ ' is not null' }}
+    {% endfor %}
+),
+
+-- One row per finest group and user or endpoint: every rolled-up row is counted from these, not from the messages.
+message_user_flags as (
     select
-        scoped_messages.group_number,
-        {% for name in period_key %}periods.{{ name }},
+        {{ (['group_number'] + block_key) | join(', ') }},
+        is_endpoint,
+        counted_id,
+        bit_or(flags) as flags
+    from message_user_rows
+    group by {{ (['group_number'] + block_key) | join(', ') }}, is_endpoint, counted_id
+),
+
+message_users_flagged as (
+    select
+        counted_members.counted_number,
+        {% for name in block_key %}message_user_flags.{{ name }},
         {% endfor -%}
-        engagements.user_key,
-        {{ message_flag_mask('engagement') }} as flags
-    from {{ ref('int_message_engagements') }} as engagements
-    inner join scoped_messages
-        on
-            engagements.account_key = scoped_messages.account_key
-            and engagements.message_id = scoped_messages.message_id
-    {% if by_period -%}
-    inner join counted_days as periods
-        on
-            scoped_messages.account_key = periods.account_key
-            and scoped_messages.message_date = periods.message_date
-            and periods.counted_basis <> 'event'
-    union all
-    select
-        engagements.group_number,
-        engagements.period_number,
-        engagements.user_key,
-        {{ message_flag_mask('engagement') }} as flags
-    from event_engagements as engagements
+        {% if is_rolled_up %}bit_or(message_user_flags.flags){% else %}message_user_flags.flags{% endif %} as flags
+    from message_user_flags
+    inner join counted_members
+        on message_user_flags.group_number = counted_members.group_number
+    {% if is_rolled_up -%}
+    group by
+        counted_members.counted_number, {% if by_period %}message_user_flags.period_block, {% endif -%}
+        message_user_flags.is_endpoint, message_user_flags.counted_id
     {%- endif %}
 ),
 
--- One row per finest group and user: every rolled-up row is counted from these, not from the messages.
-message_user_flags as (
+message_flags_counted as (
     select
-        {{ (['group_number'] + period_key) | join(', ') }},
-        user_key,
-        bit_or(flags) as flags
-    from message_user_rows
-    group by {{ (['group_number'] + period_key) | join(', ') }}, user_key
+        {{ (['counted_number'] + block_key) | join(', ') }},
+        flags,
+        count(*) as users
+    from message_users_flagged
+    group by {{ (['counted_number'] + block_key) | join(', ') }}, flags
 ),
 
-{% if is_rolled_up -%}
-message_users_flagged as (
+message_users_counted as (
     select
-        group_members.rolled_number,
-        {% for name in period_key %}message_user_flags.{{ name }},
+        counted.counted_number,
+        {% for name in period_key %}periods.{{ name }},
         {% endfor -%}
-        message_user_flags.user_key,
-        bit_or(message_user_flags.flags) as flags
-    from message_user_flags
-    inner join group_members
-        on message_user_flags.group_number = group_members.group_number
-    group by
-        group_members.rolled_number, {% if by_period %}message_user_flags.period_number, {% endif %}message_user_flags.user_key
-),
-
-{% else -%}
-message_users_flagged as (
-    select
-        group_members.rolled_number,
-        {% for name in period_key %}message_user_flags.{{ name }},
-        {% endfor -%}
-        message_user_flags.user_key,
-        message_user_flags.flags
-    from message_user_flags
-    inner join group_members
-        on message_user_flags.group_number = group_members.group_number
+        {% for name, condition in message_users() %}sum(case when {{ flag_condition(condition, 'periods.lowest_bit' if by_period else '1') }} then counted.users else 0 end) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from message_flags_counted as counted
+    {% if by_period -%}
+    inner join counted_periods as periods
+        on counted.period_block = periods.period_block
+    {% endif -%}
+    group by counted.counted_number{% if by_period %}, periods.period_number{% endif %}
 ),
 
 {% endif -%}
-message_users_counted as (
-    select
-        {{ (['rolled_number'] + period_key) | join(', ') }},
-        {% for name, condition in message_users() %}count(case when {{ flag_condition(condition) }} then 1 end) as {{ name }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from message_users_flagged
-    group by {{ (['rolled_number'] + period_key) | join(', ') }}
-),
-
-message_endpoints as (
-    select distinct
-        group_members.rolled_number,
-        {% for name in period_key %}endpoints.{{ name }},
-        {% endfor -%}
-        endpoints.accepted_endpoint_id
-    from (
-        select distinct
-            scoped_messages.group_number,
-            {% for name in period_key %}periods.{{ name }},
-            {% endfor -%}
-            scoped_messages.accepted_endpoint_id
-        from scoped_messages
-        {% if by_period -%}
-        inner join counted_days as periods
-            on
-                scoped_messages.account_key = periods.account_key
-                and scoped_messages.message_date = periods.message_date
-        {% endif -%}
-        where scoped_messages.accepted_endpoint_id is not null
-    ) as endpoints
-    inner join group_members
-        on endpoints.group_number = group_members.group_number
-),
-
-message_devices as (
-    select
-        {{ (['rolled_number'] + period_key) | join(', ') }},
-        count(*) as devices_accepted
-    from message_endpoints
-    group by {{ (['rolled_number'] + period_key) | join(', ') }}
-),
-
 message_measures as (
     select
         rolled_groups.account_key,
@@ -479,27 +500,26 @@ message_measures as (
         {% endif -%}
         {% for name in names %}rolled_groups.{{ name }}_group as {{ name }},
         {% endfor -%}
-        {% for name, expression in message_sums() %}message_totals.{{ name }},
+        {% for name, expression in message_sums() %}message_totals.{{ name }}{{ ',' if users or not loop.last }}
         {% endfor -%}
-        {% for name, condition in message_users() %}coalesce(message_users_counted.{{ name }}, 0) as {{ name }},
-        {% endfor -%}
-        coalesce(message_devices.devices_accepted, 0) as devices_accepted
+        {% if users %}{% for name, condition in message_users() %}coalesce(message_users_counted.{{ name }}, 0) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}{% endif %}
     from message_totals
     inner join rolled_groups
-        on message_totals.rolled_number = rolled_groups.rolled_number
+        on message_totals.counted_number = rolled_groups.counted_number
     {% if by_period -%}
     inner join counted_periods as periods
         on message_totals.period_number = periods.period_number
     inner join shown_bases
         on periods.counted_basis = shown_bases.counted_basis
     {% endif -%}
-    {% for relation in ['message_users_counted', 'message_devices'] -%}
-    left join {{ relation }}
+    {% if users -%}
+    left join message_users_counted
         on
-            message_totals.rolled_number = {{ relation }}.rolled_number
-            {% for name in period_key %}and message_totals.{{ name }} = {{ relation }}.{{ name }}
+            message_totals.counted_number = message_users_counted.counted_number
+            {% for name in period_key %}and message_totals.{{ name }} = message_users_counted.{{ name }}
             {% endfor %}
-    {% endfor %}
+    {%- endif %}
 )
 {%- endmacro %}
 
@@ -520,13 +540,14 @@ message_measures as (
 {%- endmacro %}
 
 
-{# A condition over flags, such as 'has_dismissals and not has_clicks', over their bits in the column flags. #}
-{% macro flag_condition(condition) -%}
+{# A condition over flags, such as 'has_dismissals and not has_clicks', over their bits in the column flags.
+    lowest_bit      the first of them: 1, or that of the row's period #}
+{% macro flag_condition(condition, lowest_bit) -%}
     {%- set bits = {} -%}
     {%- for flag, measure in message_user_flags() -%}{%- do bits.update({flag: 2 ** loop.index0}) -%}{%- endfor -%}
     {%- set words = [] -%}
     {%- for word in condition.split(' ') -%}
-        {%- do words.append('(flags & ' ~ bits[word] ~ ') > 0' if word in bits else word) -%}
+        {%- do words.append('(flags & (' ~ bits[word] ~ ' * ' ~ lowest_bit ~ ')) > 0' if word in bits else word) -%}
     {%- endfor -%}
     {{ words | join(' ') }}
 {%- endmacro %}
@@ -538,10 +559,9 @@ message_measures as (
 {%- endmacro %}
 
 
-{% macro message_base_measures() %}
+{% macro message_base_measures(users=true) %}
     {% set names = [] %}
-    {% for name, expression in message_sums() + message_users() %}{% do names.append(name) %}{% endfor %}
-    {% do names.append('devices_accepted') %}
+    {% for name, expression in message_sums() + (message_users() if users else []) %}{% do names.append(name) %}{% endfor %}
     {% do return(names) %}
 {% endmacro %}
 
@@ -595,8 +615,8 @@ message_measures as (
 {%- endmacro %}
 
 
-{# Base measures with 0 for a group without messages. #}
-{% macro message_measures_or_zero(relation) -%}
-    {% for name in message_base_measures() %}coalesce({{ relation }}.{{ name }}, 0) as {{ name }}{{ ',' if not loop.last }}
+{# Base measures with 0 for a group without messages; users as in message_measure_ctes. #}
+{% macro message_measures_or_zero(relation, users=true) -%}
+    {% for name in message_base_measures(users) %}coalesce({{ relation }}.{{ name }}, 0) as {{ name }}{{ ',' if not loop.last }}
     {% endfor %}
 {%- endmacro %}
