@@ -16,7 +16,8 @@ with {{ message_measure_ctes(
         ['journey_id', 'node_id', 'campaign_id', 'channel'],
         ['journey_id', 'journey_version_id', 'node_id', 'campaign_id', 'channel'],
     ],
-    by_period=true
+    by_period=true,
+    users=false
 ) }},
 
 periods as (
@@ -251,7 +252,7 @@ joined as (
             when '{{ name }}' then coalesce(tracking.tracks_{{ name }}, false)
             {% endfor %}
         end as is_numerator_tracked,
-        {{ message_measures_or_zero('message_measures') }},
+        {{ message_measures_or_zero('message_measures', users=false) }},
         case when groups.campaign_id <> 'none' then coalesce(conversions.ct_converted_users, 0) end
             as ct_converted_users,
         {% for order in [1, 2, 3] %}case
