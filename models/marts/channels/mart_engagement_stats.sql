@@ -129,7 +129,8 @@ period_conversions as (
             and {{ falls_in('periods', 'message_conversions.conversion_date', 'message_conversions.message_date') }}
 ),
 
-conversions as (
+-- The goal is a key here and a column below: one distinct count instead of four.
+goal_users as (
     select
         account_key,
         period_id,
@@ -139,18 +140,34 @@ conversions as (
         node_id,
         campaign_id,
         channel,
-        count(distinct case when goal_order = 0 then user_key end) as ct_converted_users,
-        count(distinct case when goal_order = 1 then user_key end) as ct_goal_1_users,
-        count(distinct case when goal_order = 2 then user_key end) as ct_goal_2_users,
-        count(distinct case when goal_order = 3 then user_key end) as ct_goal_3_users
+        goal_order,
+        count(distinct user_key) as users
     from period_conversions
     group by {{ grouping_sets([
-        ['account_key', 'period_id', 'date_basis', 'journey_id', 'node_id', 'campaign_id', 'channel'],
+        ['account_key', 'period_id', 'date_basis', 'journey_id', 'node_id', 'campaign_id', 'channel', 'goal_order'],
         [
             'account_key', 'period_id', 'date_basis', 'journey_id', 'journey_version_id', 'node_id', 'campaign_id',
-            'channel',
+            'channel', 'goal_order',
         ],
     ]) }}
+),
+
+conversions as (
+    select
+        account_key,
+        period_id,
+        date_basis,
+        journey_id,
+        version_group,
+        node_id,
+        campaign_id,
+        channel,
+        sum(case when goal_order = 0 then users else 0 end) as ct_converted_users,
+        sum(case when goal_order = 1 then users else 0 end) as ct_goal_1_users,
+        sum(case when goal_order = 2 then users else 0 end) as ct_goal_2_users,
+        sum(case when goal_order = 3 then users else 0 end) as ct_goal_3_users
+    from goal_users
+    group by account_key, period_id, date_basis, journey_id, version_group, node_id, campaign_id, channel
 ),
 
 streamed_groups as (
