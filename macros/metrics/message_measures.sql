@@ -186,7 +186,7 @@ group_members as (
     from rolled_combinations
 ),
 
--- A group with one channel has the same messages as that channel of it: groups with the same messages are counted once.
+-- A group of one channel has the same messages as that channel of it: groups of the same messages are counted once.
 rolled_groups as (
     select
         rolled_number,
@@ -293,13 +293,14 @@ numbered_periods as (
     ) as periods
 ),
 
--- The flags of a user in {{ blocked_periods() }} periods fit in one number: each period of a block has its own bits of it.
+-- The flags of a user in {{ blocked_periods() }} periods fit in one number: each period of a block has its own bits.
 counted_periods as (
     select
         numbered_periods.*,
         cast(floor((period_number - 1) / {{ blocked_periods() }}) as int) as period_block,
         case (period_number - 1) % {{ blocked_periods() }}
-            {% for place in range(blocked_periods()) %}when {{ place }} then {{ 2 ** (place * message_user_flags() | length) }}
+            {% for place in range(blocked_periods()) -%}
+            when {{ place }} then {{ 2 ** (place * message_user_flags() | length) }}
             {% endfor %}
         end as lowest_bit
     from numbered_periods
@@ -481,7 +482,9 @@ message_users_counted as (
         counted.counted_number,
         {% for name in period_key %}periods.{{ name }},
         {% endfor -%}
-        {% for name, condition in message_users() %}sum(case when {{ flag_condition(condition, 'periods.lowest_bit' if by_period else '1') }} then counted.users else 0 end) as {{ name }}{{ ',' if not loop.last }}
+        {% set lowest_bit = 'periods.lowest_bit' if by_period else '1' -%}
+        {% for name, condition in message_users() -%}
+        sum(case when {{ flag_condition(condition, lowest_bit) }} then counted.users else 0 end) as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from message_flags_counted as counted
     {% if by_period -%}
@@ -502,8 +505,9 @@ message_measures as (
         {% endfor -%}
         {% for name, expression in message_sums() %}message_totals.{{ name }}{{ ',' if users or not loop.last }}
         {% endfor -%}
-        {% if users %}{% for name, condition in message_users() %}coalesce(message_users_counted.{{ name }}, 0) as {{ name }}{{ ',' if not loop.last }}
-        {% endfor %}{% endif %}
+        {% for name, condition in message_users() if users -%}
+        coalesce(message_users_counted.{{ name }}, 0) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
     from message_totals
     inner join rolled_groups
         on message_totals.counted_number = rolled_groups.counted_number
