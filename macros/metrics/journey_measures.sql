@@ -2,7 +2,8 @@
     The journey measures, defined once: (measure, row source, value per row).
 
     Every source row has a date (null = snapshot at as_of, part of every period), a journey, a version and a user.
-    journey_sums: additive over rows; journey_users: distinct users with any of the measure (measure, sum that must be above 0).
+    journey_sums: additive over rows, each row 1 or 0.
+    journey_users: distinct users with any of the measure (measure, sum that must be above 0).
 #}
 {% macro journey_sums() %}
     {% do return({
@@ -67,13 +68,30 @@
 {% endmacro %}
 
 
-{# Select list of a source's rows: its own sums, 0 for the sums of the other sources. #}
-{% macro journey_sum_columns(source) -%}
-    {%- set own = {} -%}
-    {%- for name, expression in journey_sums()[source] -%}{%- do own.update({name: expression}) -%}{%- endfor -%}
-    {% for name in journey_sum_names() %}{{ own.get(name, '0') }} as {{ name }}{{ ',' if not loop.last }}
+{#
+    A row of a source counts 1 or 0 in each measure: the number `measures` has one bit for each.
+
+    measures_of(source)     the number of a row of the source
+    counts_in(measure)      condition: the bit of the measure is set
+    counts_users(measures)  condition: so is any bit that a count of users reads
+#}
+{% macro measures_of(source) -%}
+    {% for name, expression in journey_sums()[source] -%}
+    {{ '+ ' if not loop.first }}{{ journey_measure_bit(name) }} * {{ expression }}
     {% endfor %}
 {%- endmacro %}
+
+{% macro counts_in(measure) -%}
+    (measures & {{ journey_measure_bit(measure) }}) > 0
+{%- endmacro %}
+
+{% macro counts_users(measures) -%}
+    {%- set bits = [] -%}
+    {%- for name, measure in journey_users() -%}{%- do bits.append(journey_measure_bit(measure)) -%}{%- endfor -%}
+    ({{ measures }} & {{ bits | sum }}) > 0
+{%- endmacro %}
+
+{% macro journey_measure_bit(measure) %}{% do return(2 ** journey_sum_names().index(measure)) %}{% endmacro %}
 
 
 {# Select list of the public journey measures over the columns of int_journey_period_measures. #}
