@@ -22,15 +22,16 @@ versions as (
     from {{ ref('dim_journey') }}
 ),
 
+-- Both bases take an entry by the date it was entered: entries are counted once and shown under both.
 period_entries as (
     select
         entries.*,
-        periods.period_id,
-        periods.date_basis
+        periods.period_id
     from {{ ref('fct_journey_entries') }} as entries
     inner join periods
         on
             entries.account_key = periods.account_key
+            and periods.date_basis = 'event'
             and {{ falls_in('periods', 'entries.entry_date', 'entries.entry_date') }}
 ),
 
@@ -60,7 +61,6 @@ entry_users as (
     select
         account_key,
         period_id,
-        date_basis,
         journey_id,
         {{ all_when_rolled_up('journey_version_id') }} as version_group,
         count(case when not is_control then 1 end) as total_entries,
@@ -68,8 +68,8 @@ entry_users as (
         count(distinct case when is_control then user_key end) as control_users
     from period_entries
     group by {{ grouping_sets([
-        ['account_key', 'period_id', 'date_basis', 'journey_id'],
-        ['account_key', 'period_id', 'date_basis', 'journey_id', 'journey_version_id'],
+        ['account_key', 'period_id', 'journey_id'],
+        ['account_key', 'period_id', 'journey_id', 'journey_version_id'],
     ]) }}
 ),
 
@@ -107,7 +107,6 @@ entry_maturity as (
     select
         entries.account_key,
         entries.period_id,
-        entries.date_basis,
         entries.journey_id,
         goals.goal_id,
         entries.journey_version_id,
@@ -136,15 +135,14 @@ user_maturity as (
     select
         account_key,
         period_id,
-        date_basis,
         journey_id,
         goal_id,
         {{ all_when_rolled_up('journey_version_id') }} as version_group,
         user_key
     from entry_maturity
     group by {{ grouping_sets([
-        ['account_key', 'period_id', 'date_basis', 'journey_id', 'goal_id', 'user_key'],
-        ['account_key', 'period_id', 'date_basis', 'journey_id', 'goal_id', 'journey_version_id', 'user_key'],
+        ['account_key', 'period_id', 'journey_id', 'goal_id', 'user_key'],
+        ['account_key', 'period_id', 'journey_id', 'goal_id', 'journey_version_id', 'user_key'],
     ]) }}
     having count(case when not is_window_closed then 1 end) = 0
 ),
@@ -163,25 +161,35 @@ first_converters as (
 
 matured as (
     select
+        account_key,
+        period_id,
+        journey_id,
+        goal_id,
+        version_group,
+        count(*) as matured_entry_users
+    from user_maturity
+    group by account_key, period_id, journey_id, goal_id, version_group
+),
+
+matured_converters as (
+    select
         user_maturity.account_key,
         user_maturity.period_id,
-        user_maturity.date_basis,
+        first_converters.date_basis,
         user_maturity.journey_id,
         user_maturity.goal_id,
         user_maturity.version_group,
-        count(*) as matured_entry_users,
-        count(first_converters.user_key) as matured_converted_users
+        count(*) as matured_converted_users
     from user_maturity
-    left join first_converters
+    inner join first_converters
         on
             user_maturity.account_key = first_converters.account_key
             and user_maturity.period_id = first_converters.period_id
-            and user_maturity.date_basis = first_converters.date_basis
             and user_maturity.journey_id = first_converters.journey_id
             and user_maturity.goal_id = first_converters.goal_id
             and user_maturity.user_key = first_converters.user_key
     group by
-        user_maturity.account_key, user_maturity.period_id, user_maturity.date_basis, user_maturity.journey_id,
+        user_maturity.account_key, user_maturity.period_id, first_converters.date_basis, user_maturity.journey_id,
         user_maturity.goal_id, user_maturity.version_group
 ),
 
@@ -214,7 +222,7 @@ joined as (
         conversions.ttc_min_seconds,
         conversions.ttc_max_seconds,
         coalesce(matured.matured_entry_users, 0) as matured_entry_users,
-        coalesce(matured.matured_converted_users, 0) as matured_converted_users
+        coalesce(matured_converters.matured_converted_users, 0) as matured_converted_users
     from goals
     inner join versions
         on goals.account_key = versions.account_key and goals.journey_id = versions.journey_id
@@ -224,7 +232,6 @@ joined as (
         on
             goals.account_key = entry_users.account_key
             and periods.period_id = entry_users.period_id
-            and periods.date_basis = entry_users.date_basis
             and goals.journey_id = entry_users.journey_id
             and versions.journey_version_id = entry_users.version_group
     left join conversions
@@ -239,10 +246,17 @@ joined as (
         on
             goals.account_key = matured.account_key
             and periods.period_id = matured.period_id
-            and periods.date_basis = matured.date_basis
             and goals.journey_id = matured.journey_id
             and goals.goal_id = matured.goal_id
             and versions.journey_version_id = matured.version_group
+    left join matured_converters
+        on
+            goals.account_key = matured_converters.account_key
+            and periods.period_id = matured_converters.period_id
+            and periods.date_basis = matured_converters.date_basis
+            and goals.journey_id = matured_converters.journey_id
+            and goals.goal_id = matured_converters.goal_id
+            and versions.journey_version_id = matured_converters.version_group
 ),
 
 rated as (
