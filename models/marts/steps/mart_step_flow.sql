@@ -7,9 +7,13 @@ with entry_nodes as (
         visits.journey_entry_id,
         visits.user_key,
         visits.next_node_id is not null as has_next_node,
-        visits.is_last_visit,
-        entries.effective_exit_at is not null as has_ended,
-        entries.is_last_node_terminal
+        -- Where the entry went: 0 on, 1 it is open here, 2 it dropped off here, 3 it completed here.
+        case
+            when not visits.is_last_visit then 0
+            when entries.effective_exit_at is null then 1
+            when not entries.is_last_node_terminal then 2
+            else 3
+        end as outcome
     from {{ ref('fct_node_visits') }} as visits
     inner join {{ ref('fct_journey_entries') }} as entries
         on visits.account_key = entries.account_key and visits.journey_entry_id = entries.journey_entry_id
@@ -25,15 +29,31 @@ entry_outcomes as (
         node_id,
         journey_entry_id,
         min(user_key) as user_key,
-        bool_or(is_last_visit) as is_last_node,
-        bool_or(has_next_node) as has_next_node,
-        bool_or(has_ended) as has_ended,
-        bool_or(is_last_node_terminal) as is_last_node_terminal
+        max(outcome) as outcome,
+        bool_or(has_next_node) as has_next_node
     from entry_nodes
     group by {{ grouping_sets([
         ['account_key', 'journey_id', 'node_id', 'journey_entry_id'],
         ['account_key', 'journey_id', 'journey_version_id', 'node_id', 'journey_entry_id'],
     ]) }}
+),
+
+-- By user first, so that users need not be told apart by two more distinct counts.
+user_steps as (
+    select
+        account_key,
+        journey_id,
+        version_group,
+        node_id,
+        user_key,
+        count(*) as entries_reached,
+        count(case when outcome = 0 then 1 end) as entries_continued,
+        count(case when outcome = 1 then 1 end) as entries_open_here,
+        count(case when outcome = 2 then 1 end) as dropoff_entries,
+        count(case when outcome = 3 then 1 end) as entries_completed_here,
+        bool_or(has_next_node) as has_continued
+    from entry_outcomes
+    group by account_key, journey_id, version_group, node_id, user_key
 ),
 
 counted as (
@@ -42,16 +62,14 @@ counted as (
         journey_id,
         version_group,
         node_id,
-        count(*) as entries_reached,
-        count(case when not is_last_node then 1 end) as entries_continued,
-        count(case when is_last_node and not has_ended then 1 end) as entries_open_here,
-        count(case when is_last_node and has_ended and not is_last_node_terminal then 1 end)
-            as dropoff_entries,
-        count(case when is_last_node and has_ended and is_last_node_terminal then 1 end)
-            as entries_completed_here,
-        count(distinct user_key) as users_reached,
-        count(distinct case when has_next_node then user_key end) as users_continued
-    from entry_outcomes
+        sum(entries_reached) as entries_reached,
+        sum(entries_continued) as entries_continued,
+        sum(entries_open_here) as entries_open_here,
+        sum(dropoff_entries) as dropoff_entries,
+        sum(entries_completed_here) as entries_completed_here,
+        count(*) as users_reached,
+        count(case when has_continued then 1 end) as users_continued
+    from user_steps
     group by account_key, journey_id, version_group, node_id
 )
 
