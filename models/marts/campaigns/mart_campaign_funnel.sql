@@ -47,38 +47,32 @@ clicked as (
 ),
 
 steps as (
-    {% for kind in ['users', 'influenced'] %}
     select
         account_key,
         campaign_id,
-        '{{ kind }}' as funnel_kind,
-        1 as step_order,
-        user_key
+        user_key,
+        1 as step_bit
     from sent
     union all
     select
         account_key,
         campaign_id,
-        '{{ kind }}' as funnel_kind,
-        2 as step_order,
-        user_key
+        user_key,
+        2 as step_bit
     from viewed
     union all
-    {% endfor %}
     select
         account_key,
         campaign_id,
-        'users' as funnel_kind,
-        3 as step_order,
-        user_key
+        user_key,
+        4 as step_bit
     from clicked
     union all
     select
         clicked.account_key,
         clicked.campaign_id,
-        'users' as funnel_kind,
-        4 as step_order,
-        clicked.user_key
+        clicked.user_key,
+        8 as step_bit
     from clicked
     inner join {{ ref('int_campaign_conversions') }} as conversions
         on
@@ -89,9 +83,8 @@ steps as (
     select
         viewed.account_key,
         viewed.campaign_id,
-        'influenced' as funnel_kind,
-        3 as step_order,
-        viewed.user_key
+        viewed.user_key,
+        16 as step_bit
     from viewed
     inner join {{ ref('int_campaign_conversions') }} as conversions
         on
@@ -100,27 +93,36 @@ steps as (
             and viewed.viewed_at <= conversions.converted_at
 ),
 
-step_users as (
+user_steps as (
     select
         account_key,
         campaign_id,
-        funnel_kind,
-        step_order,
-        count(distinct user_key) as step_users
+        user_key,
+        bit_or(step_bit) as steps_reached
     from steps
-    group by account_key, campaign_id, funnel_kind, step_order
+    group by account_key, campaign_id, user_key
 ),
 
--- A step nobody reached keeps its row.
+reached as (
+    select
+        account_key,
+        campaign_id,
+        steps_reached,
+        count(*) as users_reached
+    from user_steps
+    group by account_key, campaign_id, steps_reached
+),
+
 step_names as (
     select *
     from (
         values
-        ('users', 1, 'sent'), ('users', 2, 'viewed'), ('users', 3, 'clicked'), ('users', 4, 'converted'),
-        ('influenced', 1, 'sent'), ('influenced', 2, 'viewed'), ('influenced', 3, 'converted')
-    ) as step_names (funnel_kind, step_order, step_name)
+        ('users', 1, 'sent', 1), ('users', 2, 'viewed', 2), ('users', 3, 'clicked', 4), ('users', 4, 'converted', 8),
+        ('influenced', 1, 'sent', 1), ('influenced', 2, 'viewed', 2), ('influenced', 3, 'converted', 16)
+    ) as step_names (funnel_kind, step_order, step_name, step_bit)
 ),
 
+-- A step nobody reached keeps its row.
 counted as (
     select
         campaigns.account_key,
@@ -128,15 +130,16 @@ counted as (
         step_names.funnel_kind,
         step_names.step_order,
         step_names.step_name,
-        coalesce(step_users.step_users, 0) as step_users
+        coalesce(sum(reached.users_reached), 0) as step_users
     from {{ ref('dim_campaign') }} as campaigns
     cross join step_names
-    left join step_users
+    left join reached
         on
-            campaigns.account_key = step_users.account_key
-            and campaigns.campaign_id = step_users.campaign_id
-            and step_names.funnel_kind = step_users.funnel_kind
-            and step_names.step_order = step_users.step_order
+            campaigns.account_key = reached.account_key
+            and campaigns.campaign_id = reached.campaign_id
+            and (reached.steps_reached & step_names.step_bit) > 0
+    group by
+        campaigns.account_key, campaigns.campaign_id, step_names.funnel_kind, step_names.step_order, step_names.step_name
 ),
 
 compared as (
