@@ -98,7 +98,7 @@ rolled_days as (
     from group_days
     cross join (
         values {% for columns in sets -%}
-        ({% for name in names %}{{ 'true' if name in columns else 'false' }}{{ ', ' if not loop.last }}{% endfor %}){{ ', ' if not loop.last }}
+        ({% for name in names %}{{ (name in columns) | lower }}{{ ', ' if not loop.last }}{% endfor %}){{ ', ' if not loop.last }}
         {%- endfor %}
     ) as rolled_sets ({% for name in names %}has_{{ name }}{{ ', ' if not loop.last }}{% endfor %})
     cross join (values ('{{ grains | join("'), ('") }}')) as grains (bucket_grain)

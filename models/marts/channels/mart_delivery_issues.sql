@@ -8,8 +8,6 @@
 ] %}
 {% set issue_sets = [] %}
 {% for set in sets %}{% do issue_sets.append(set + ['period_id', 'reason_code', 'issue_class']) %}{% endfor %}
-{% set step_sets = [] %}
-{% for set in sets %}{% do step_sets.append(set + ['period_id']) %}{% endfor %}
 -- An issue and a visit each have one date, so both bases are the same and only the event basis is shown.
 with periods as (
     {{ period_bases(['event']) }}
@@ -73,27 +71,124 @@ channel_visits as (
     where not is_control and channel is not null
 ),
 
-period_visits as (
-    select
-        channel_visits.*,
-        periods.period_id
+visit_days as (
+    select distinct
+        account_key,
+        visit_date
     from channel_visits
+),
+
+-- Which periods a day falls in is asked once per day, and numbers stand for steps: the rows of users stay narrow.
+period_days as (
+    select
+        visit_days.account_key,
+        visit_days.visit_date,
+        periods.period_id
+    from visit_days
     inner join periods
         on
-            channel_visits.account_key = periods.account_key
-            and {{ falls_in('periods', 'channel_visits.visit_date', 'channel_visits.visit_date') }}
+            visit_days.account_key = periods.account_key
+            and {{ falls_in('periods', 'visit_days.visit_date', 'visit_days.visit_date') }}
+),
+
+channel_steps as (
+    select
+        account_key,
+        journey_id,
+        channel,
+        node_id,
+        row_number() over (order by account_key, journey_id, channel, node_id) as step_number
+    from channel_visits
+    group by account_key, journey_id, channel, node_id
+),
+
+rolled_steps as (
+    select
+        channel_steps.step_number,
+        channel_steps.account_key,
+        case when rolled_sets.has_journey then channel_steps.journey_id else 'ALL' end as journey_group,
+        case when rolled_sets.has_channel then channel_steps.channel else 'ALL' end as channel_group,
+        case when rolled_sets.has_node then channel_steps.node_id else 'ALL' end as node_group
+    from channel_steps
+    cross join (
+        values {% for set in sets -%}
+        ({{ ('journey_id' in set, 'channel' in set, 'node_id' in set) | join(', ') | lower }}){{ ', ' if not loop.last }}
+        {%- endfor %}
+    ) as rolled_sets (has_journey, has_channel, has_node)
+),
+
+step_members as (
+    select
+        *,
+        dense_rank() over (order by account_key, journey_group, channel_group, node_group) as rolled_number,
+        count(*) over (partition by account_key, journey_group, channel_group, node_group) as step_count
+    from rolled_steps
+),
+
+period_users as (
+    select distinct
+        channel_steps.step_number,
+        period_days.period_id,
+        channel_visits.user_key
+    from channel_visits
+    inner join channel_steps
+        on
+            channel_visits.account_key = channel_steps.account_key
+            and channel_visits.journey_id is not distinct from channel_steps.journey_id
+            and channel_visits.channel = channel_steps.channel
+            and channel_visits.node_id is not distinct from channel_steps.node_id
+    inner join period_days
+        on
+            channel_visits.account_key = period_days.account_key
+            and channel_visits.visit_date = period_days.visit_date
+),
+
+-- A rolled-up row of one step has exactly its users, each once already.
+rolled_users as (
+    select
+        step_members.rolled_number,
+        period_users.period_id,
+        period_users.user_key
+    from period_users
+    inner join step_members
+        on period_users.step_number = step_members.step_number and step_members.step_count = 1
+    union all
+    select distinct
+        step_members.rolled_number,
+        period_users.period_id,
+        period_users.user_key
+    from period_users
+    inner join step_members
+        on period_users.step_number = step_members.step_number and step_members.step_count > 1
+),
+
+users_counted as (
+    select
+        rolled_number,
+        period_id,
+        count(user_key) as users_entered_channel_steps
+    from rolled_users
+    group by rolled_number, period_id
+),
+
+rolled_groups as (
+    select distinct
+        rolled_number,
+        account_key,
+        journey_group,
+        channel_group,
+        node_group
+    from step_members
 ),
 
 step_users as (
     select
-        account_key,
-        period_id,
-        {{ all_when_rolled_up('journey_id') }} as journey_group,
-        {{ all_when_rolled_up('channel') }} as channel_group,
-        {{ all_when_rolled_up('node_id') }} as node_group,
-        count(distinct user_key) as users_entered_channel_steps
-    from period_visits
-    group by {{ grouping_sets(step_sets) }}
+        rolled_groups.*,
+        users_counted.period_id,
+        users_counted.users_entered_channel_steps
+    from users_counted
+    inner join rolled_groups
+        on users_counted.rolled_number = rolled_groups.rolled_number
 )
 
 select
