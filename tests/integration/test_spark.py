@@ -39,16 +39,24 @@ SMALL_SIDES = {
     "int_message_events_enriched": "bot_user_agents",
     "mart_alerts": "dim_date",
     "mart_campaign_funnel": "the steps of a funnel",
+    "mart_channel_daily": "the sets that are rolled up",
     "mart_definition_differences": "definition_differences",
+    "mart_delivery_issues": "the sets that are rolled up",
+    "mart_journey_daily": "the sets that are rolled up",
+    "mart_message_trend": "the sets and grains that are rolled up",
 }
-# These number the groups that their rows are about, which are few beside the messages in them.
+# These number the groups (and days) that their rows are about, which are few beside the messages in them.
 NUMBERED_GROUPS = {
     "mart_campaign_platform",
     "mart_campaign_stats",
     "mart_campaign_variant_stats",
+    "mart_channel_daily",
     "mart_channel_stats",
+    "mart_delivery_issues",
     "mart_engagement_stats",
+    "mart_journey_daily",
     "mart_message_stats",
+    "mart_message_trend",
     "mart_step_stats",
 }
 GLOBAL_WINDOW = re.compile(r"Window .*\n.*Sort .*\n.*Exchange SinglePartition")
