@@ -6,7 +6,7 @@ with events as {{ not_materialized() if not is_incremental() }} (
 ),
 
 entries as (
-    select * from {{ ref('int_entries_opened') }}
+    select * from {{ touched(ref('int_entries_opened'), 'pair') }} as opened
 ),
 
 latest_entries as (
