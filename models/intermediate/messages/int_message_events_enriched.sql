@@ -5,27 +5,19 @@ with events as {{ not_materialized() if not is_incremental() }} (
     from {{ touched(ref('stg_message_events'), 'pair') }} as stg_events
 ),
 
+-- The times in which an entry is the latest one of its user and journey (R4, F4).
 entries as (
-    select * from {{ touched(ref('int_entries_opened'), 'pair') }} as opened
-),
-
-latest_entries as (
     select
-        events.account_key,
-        events.event_id,
-        entries.journey_entry_id,
-        row_number() over (
-            partition by events.account_key, events.event_id
-            order by entries.entered_at desc, entries.journey_entry_id desc
-        ) as entry_recency
-    from events
-    inner join entries
-        on
-            events.account_key = entries.account_key
-            and events.user_key = entries.user_key
-            and events.journey_id = entries.journey_id
-            and events.occurred_at >= entries.entered_at
-    where events.journey_entry_id is null
+        account_key,
+        user_key,
+        journey_id,
+        journey_entry_id,
+        entered_at,
+        lead(entered_at, 1, timestamp '9999-12-31 00:00:00') over (
+            partition by account_key, user_key, journey_id
+            order by entered_at, journey_entry_id
+        ) as next_entered_at
+    from {{ touched(ref('int_entries_opened'), 'pair') }} as opened
 ),
 
 bot_agents as (
@@ -38,22 +30,36 @@ bot_agents as (
         on lower(agents.user_agent) like '%' || patterns.user_agent_pattern || '%'
 ),
 
+delivered_before as (
+    select
+        account_key,
+        event_id,
+        event_type,
+        occurred_at,
+        max(case when event_type = 'delivered' then occurred_at end) over (
+            partition by account_key, message_id
+            order by occurred_at
+        ) as last_delivered_at
+    from events
+    where
+        event_type in ('delivered', 'clicked')
+        and message_id in (
+            select clicks.message_id
+            from events as clicks
+            where clicks.event_type = 'clicked'
+        )
+),
+
 quick_clicks as (
-    select distinct
+    select
         clicks.account_key,
         clicks.event_id
-    from events as clicks
-    inner join events as deliveries
-        on
-            clicks.account_key = deliveries.account_key
-            and clicks.message_id = deliveries.message_id
-            and deliveries.event_type = 'delivered'
-            and clicks.occurred_at >= deliveries.occurred_at
+    from delivered_before as clicks
     inner join {{ ref('stg_settings') }} as settings
         on clicks.account_key = settings.account_key
     where
         clicks.event_type = 'clicked'
-        and {{ epoch_us('clicks.occurred_at') }} - {{ epoch_us('deliveries.occurred_at') }}
+        and {{ epoch_us('clicks.occurred_at') }} - {{ epoch_us('clicks.last_delivered_at') }}
         < settings.bot_click_min_seconds * 1000000
 )
 
@@ -69,7 +75,7 @@ select
     ) as event_index,
     events.journey_id,
     events.journey_version_id,
-    coalesce(events.journey_entry_id, latest_entries.journey_entry_id) as journey_entry_id,
+    coalesce(events.journey_entry_id, entries.journey_entry_id) as journey_entry_id,
     events.journey_entry_id as stated_entry_id,
     events.node_id,
     events.campaign_id,
@@ -94,11 +100,13 @@ select
         when quick_clicks.event_id is not null then 'click_speed'
     end as bot_reason
 from events
-left join latest_entries
+left join entries
     on
-        events.account_key = latest_entries.account_key
-        and events.event_id = latest_entries.event_id
-        and latest_entries.entry_recency = 1
+        events.account_key = entries.account_key
+        and case when events.journey_entry_id is null then events.user_key end = entries.user_key
+        and events.journey_id = entries.journey_id
+        and events.occurred_at >= entries.entered_at
+        and events.occurred_at < entries.next_entered_at
 left join bot_agents
     on events.user_agent = bot_agents.user_agent
 left join quick_clicks
