@@ -23,6 +23,7 @@
         'run_plan': 'run_id string, mode string, reason string, settings string, started_at timestamp',
         'completed_runs': 'run_id string, settings string, models string, finished_at timestamp',
         'landing_files': 'table_name string, source_file string, bytes bigint, modified_at string',
+        'listed_files': 'table_name string, source_file string, bytes bigint, modified_at string',
         'changed_files': 'table_name string, source_file string, bytes bigint, modified_at string, change string',
         'touched_rows': 'table_name string, account_key string, event_id string, user_key string, journey_id string,'
             ~ ' journey_entry_id string, message_id string, event_name string, occurred_at timestamp',
@@ -47,7 +48,8 @@
     {% set plans = run_query('select run_id, mode from ' ~ plan).rows %}
     {% if not plans %}{% do return('full') %}{% endif %}
     {# A run of some models without the landed tables has no plan of its own: it builds them from what there is. #}
-    {% do return(plans[0][1] if plans[0][0] == invocation_id else 'incremental') %}
+    {% set unplanned = 'incremental' if can_change_rows() else 'full' %}
+    {% do return(plans[0][1] if plans[0][0] == invocation_id else unplanned) %}
 {% endmacro %}
 
 
@@ -120,27 +122,32 @@
         {% do run_query('create table if not exists ' ~ ops_table(name) ~ ' (' ~ columns ~ ')') %}
     {% endfor %}
     {% set reason = reason_for_full_run() %}
+    {% if not reason %}
+        {% do find_changed_files() %}
+        {% set mode = 'incremental' if has_work() else 'unchanged' %}
+        {% if mode == 'incremental' and not can_change_rows() %}
+            {% set reason = 'files changed, and rows of plain Parquet tables cannot be' %}
+        {% endif %}
+    {% endif %}
     {% if reason %}
         {% set mode = 'full' %}
         {% do check_full_run_is_allowed(reason) %}
         {# Nothing is known any more, also not to the next run should this one be interrupted. #}
         {% for name in ('completed_runs', 'landing_files', 'touched_rows') %}
-            {% do run_query('delete from ' ~ ops_table(name)) %}
+            {% do run_query(delete_all_rows(ops_table(name))) %}
         {% endfor %}
         {% do find_changed_files() %}
     {% else %}
-        {% do find_changed_files() %}
-        {% set mode = 'incremental' if has_work() else 'unchanged' %}
         {% set reason = 'new, changed or removed files, or work of an interrupted run'
             if mode == 'incremental' else 'no new file since the last complete run' %}
     {% endif %}
-    {% do run_query('delete from ' ~ ops_table('run_plan')) %}
+    {% do run_query(delete_all_rows(ops_table('run_plan'))) %}
     {% do run_query(
         'insert into ' ~ ops_table('run_plan') ~ ' values (' ~ sql_text(invocation_id) ~ ', ' ~ sql_text(mode) ~ ', '
         ~ sql_text(reason) ~ ', ' ~ sql_text(settings_text() ~ clocks_text()) ~ ", cast('"
         ~ run_started_at.strftime('%Y-%m-%d %H:%M:%S') ~ "' as timestamp))"
     ) %}
-    {% do run_query('delete from ' ~ ops_table('rebuilt_rows')) %}
+    {% do run_query(delete_all_rows(ops_table('rebuilt_rows'))) %}
     {% do log('Run plan: ' ~ mode ~ ' (' ~ reason ~ ').', info=true) %}
     {% do adapter.commit() %}
     {% do check_landing(tables) %}
@@ -149,7 +156,7 @@
 
 {# Compares the landing files with those of the last complete run. #}
 {% macro find_changed_files() %}
-    {% do run_query('delete from ' ~ changed_files()) %}
+    {% do run_query(delete_all_rows(changed_files())) %}
     {% set values = [] %}
     {% for table in contract_tables() %}
         {% for file in landing_files(table) %}
@@ -160,7 +167,7 @@
         {% endfor %}
     {% endfor %}
     {% set listed = ops_table('listed_files') %}
-    {% do run_query('create or replace table ' ~ listed ~ ' as select * from ' ~ ops_table('landing_files') ~ ' where 1 = 0') %}
+    {% do run_query(delete_all_rows(listed)) %}
     {% for batch in values | batch(1000) %}
         {% do run_query('insert into ' ~ listed ~ ' values ' ~ batch | join(', ')) %}
     {% endfor %}
@@ -215,7 +222,7 @@
 {# In production a rebuild of everything needs consent: it takes long, and nobody should cause it by accident. #}
 {% macro check_full_run_is_allowed(reason) %}
     {% set is_first = run_query('select count(*) from ' ~ ops_table('run_summary')).rows[0][0] | int == 0 %}
-    {% if var('production') and not is_first and not var('allow_full_refresh') %}
+    {% if var('production') and can_change_rows() and not is_first and not var('allow_full_refresh') %}
         {{ exceptions.raise_compiler_error(
             "This run would build everything anew (" ~ reason ~ "), and the setting production is true. If that is"
             ~ " wanted, run once with the setting allow_full_refresh: true."
@@ -233,10 +240,10 @@
     {% do summarize_run(plan, results) %}
     {% set listed = ops_table('listed_files') %}
     {% set statements = [
-        'delete from ' ~ ops_table('landing_files'),
+        delete_all_rows(ops_table('landing_files')),
         'insert into ' ~ ops_table('landing_files') ~ ' select * from ' ~ listed,
-        'delete from ' ~ ops_table('touched_rows'),
-        'delete from ' ~ touched_keys(),
+        delete_all_rows(ops_table('touched_rows')),
+        delete_all_rows(touched_keys()),
     ] %}
     {% for known, source in {
         'known_identities': 'select account_key, user_id, user_key from ' ~ known_relation('stg_identities'),
@@ -244,11 +251,11 @@
         'known_definitions': 'select kind, account_key, definition_key, content from ' ~ known_relation('int_definitions'),
     }.items() %}
         {% if plan[1] != 'unchanged' %}
-            {% do statements.append('delete from ' ~ ops_table(known)) %}
+            {% do statements.append(delete_all_rows(ops_table(known))) %}
             {% do statements.append('insert into ' ~ ops_table(known) ~ ' ' ~ source) %}
         {% endif %}
     {% endfor %}
-    {% do statements.append('delete from ' ~ ops_table('completed_runs')) %}
+    {% do statements.append(delete_all_rows(ops_table('completed_runs'))) %}
     {% do statements.append(
         'insert into ' ~ ops_table('completed_runs') ~ ' select run_id, settings, ' ~ sql_text(models_text())
         ~ ', ' ~ now_utc() ~ ' from ' ~ ops_table('run_plan')

@@ -19,7 +19,7 @@
 
 {#
     On Spark a table is replaced in one commit, so that readers see the table before or the one after, and an incremental
-    model computes its rows before it changes any.
+    model computes its rows before it changes any. A plain Parquet table has no commits: it is dropped and created.
 #}
 {% materialization table, adapter='spark', supported_languages=['sql'] %}
     {% set kept = kept_relation() %}
@@ -51,7 +51,9 @@
         {% do spark_change_rows(target_relation, rows) %}
         {% do adapter.drop_relation(rows) %}
     {% else %}
-        {% if existing is not none and existing.is_view %}{% do adapter.drop_relation(existing) %}{% endif %}
+        {% if existing is not none and (existing.is_view or not can_change_rows()) %}
+            {% do adapter.drop_relation(existing) %}
+        {% endif %}
         {% call statement('main') %}{{ create_table_as(false, target_relation, rows_sql) }}{% endcall %}
     {% endif %}
     {% do persist_docs(target_relation, model) %}

@@ -1,7 +1,8 @@
 {#
     spark_table_files(): run operation that prints, for every built table and every note of the runs, its columns and the
-    Parquet files of its newest snapshot, as one line of JSON each: {"table", "columns": [[name, type]], "files"}. Other
-    engines read these files. A table that was never built is left out. Error: rows that were deleted in files of their own.
+    Parquet files of its newest snapshot (of a plain Parquet table: those that hold rows), as one line of JSON each:
+    {"table", "columns": [[name, type]], "files"}. Other engines read these files. A table that was never built is left
+    out. Error: rows that were deleted in files of their own.
 #}
 {% macro spark_table_files() %}
     {% set tables = [] %}
@@ -17,7 +18,11 @@
     {% set files, queries = {}, [] %}
     {% for table in tables %}
         {% do files.update({table: []}) %}
-        {% do queries.append("select '" ~ table ~ "' as name, file_path, content from " ~ table ~ ".files") %}
+        {% if can_change_rows() %}
+            {% do queries.append("select '" ~ table ~ "' as name, file_path, content from " ~ table ~ ".files") %}
+        {% else %}
+            {% do queries.append("select distinct '" ~ table ~ "', _metadata.file_path, 0 from " ~ table) %}
+        {% endif %}
     {% endfor %}
     {# One job for many tables: a job of its own for each takes a minute. #}
     {% for batch in queries | batch(40) %}

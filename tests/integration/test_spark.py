@@ -84,6 +84,8 @@ class Case:
     runs: tuple[int, ...]
     # Models to build; all of them, and their tests, when empty.
     models: tuple[str, ...] = ()
+    # Format of the tables: iceberg or parquet.
+    tables: str = "iceberg"
 
 
 CASES = [
@@ -98,6 +100,11 @@ CASES = [
     pytest.param(
         Case(seed=32, cases=60, clock_cases=20, batches=4, runs=(0, 1, 2, 3)),
         id="four runs",
+        marks=pytest.mark.slow,
+    ),
+    pytest.param(
+        Case(seed=33, cases=6, clock_cases=2, batches=3, runs=(1, 2), models=FEW_MODELS, tables="parquet"),
+        id="plain Parquet",
         marks=pytest.mark.slow,
     ),
 ]
@@ -191,6 +198,7 @@ def engines(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     built = Engines(tmp_path_factory.mktemp("spark"), request.param)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JOURNEY_SPARK_JAVA_OPTIONS", QUICK_JAVA)
+        patch.setenv("JOURNEY_SPARK_TABLES", request.param.tables)
         built.build()
     yield built
     built.session.stop()
