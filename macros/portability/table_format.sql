@@ -31,9 +31,3 @@
 {% macro spark__delete_all_rows(relation) %}
     {{ return(('delete from ' if can_change_rows() else 'truncate table ') ~ relation) }}
 {% endmacro %}
-
-
-{# dbt's own macro: plain Parquet tables have no partitions by a function of a column. #}
-{% macro spark__partition_cols(label, required=false) %}
-    {%- if can_change_rows() -%}{{ dbt_spark.spark__partition_cols(label, required) }}{%- endif -%}
-{% endmacro %}

@@ -256,7 +256,7 @@ def test_no_vendor_name_outside_the_vendors_own_folder() -> None:
 
 
 # Spark's bodies of macros that dbt itself dispatches.
-DBT_MACROS = {"load_csv_rows", "partition_cols"}
+DBT_MACROS = {"load_csv_rows"}
 
 
 def test_every_dispatched_macro_has_a_body_for_each_engine_and_says_when_one_is_missing() -> None:
