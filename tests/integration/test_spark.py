@@ -47,6 +47,7 @@ SMALL_SIDES = {
 }
 # These number the groups (and days) that their rows are about, which are few beside the messages in them.
 NUMBERED_GROUPS = {
+    "int_journey_period_measures",
     "mart_campaign_platform",
     "mart_campaign_stats",
     "mart_campaign_variant_stats",

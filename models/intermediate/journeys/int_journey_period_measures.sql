@@ -95,109 +95,126 @@ day_counts as (
     group by account_key, journey_id, journey_version_id, measure_date, measures
 ),
 
--- One number for journey, version and period: users are compared by it, not by texts.
-period_counts as (
+-- Numbers stand for journey and version from here on: users are compared by them, not by texts.
+finest_groups as (
     select
-        day_counts.*,
-        periods.period_id,
-        dense_rank() over (
-            order by day_counts.account_key, periods.period_id, day_counts.journey_id, day_counts.journey_version_id
-        ) as cell_number
+        account_key,
+        journey_id,
+        journey_version_id,
+        row_number() over (order by account_key, journey_id, journey_version_id) as group_number
     from day_counts
+    group by account_key, journey_id, journey_version_id
+),
+
+group_members as (
+    select
+        group_number,
+        account_key,
+        journey_group,
+        version_group,
+        dense_rank() over (order by set_number, account_key, journey_group, version_group) as rolled_number
+    from (
+        {% for journey, version in [('journey_id', 'journey_version_id'), ('journey_id', "'ALL'"), ("'ALL'", "'ALL'")] -%}
+        {{ 'union all' if not loop.first }}
+        select
+            group_number,
+            account_key,
+            {{ loop.index }} as set_number,
+            {{ journey }} as journey_group,
+            {{ version }} as version_group
+        from finest_groups
+        {% endfor %}
+    ) as rolled_groups
+),
+
+days as (
+    select distinct
+        account_key,
+        measure_date
+    from day_counts
+),
+
+-- Which periods a day falls in is asked once per day; what has no day falls in all.
+day_periods as (
+    select
+        days.account_key,
+        days.measure_date,
+        periods.period_id
+    from days
     inner join {{ ref('dim_period') }} as periods
         on
-            day_counts.account_key = periods.account_key
-            and (
-                day_counts.measure_date is null
-                or day_counts.measure_date between periods.period_from and periods.period_to
-            )
-),
-
-rolled_cells as (
-    {% for journey, version in [('journey_id', 'journey_version_id'), ('journey_id', "'ALL'"), ("'ALL'", "'ALL'")] -%}
-    {{ 'union all' if not loop.first }}
-    select distinct
-        cell_number,
-        account_key,
-        period_id,
-        {{ loop.index }} as set_number,
-        {{ journey }} as journey_group,
-        {{ version }} as version_group
-    from period_counts
-    {% endfor %}
-),
-
-cell_groups as (
-    select
-        *,
-        dense_rank() over (order by set_number, account_key, period_id, journey_group, version_group) as group_number
-    from rolled_cells
+            days.account_key = periods.account_key
+            and (days.measure_date is null or days.measure_date between periods.period_from and periods.period_to)
 ),
 
 group_sums as (
     select
-        cell_groups.group_number,
-        cell_groups.account_key,
-        cell_groups.journey_group,
-        cell_groups.version_group,
-        cell_groups.period_id,
+        group_members.rolled_number,
+        group_members.account_key,
+        group_members.journey_group,
+        group_members.version_group,
+        day_periods.period_id,
         {% for name in journey_sum_names() -%}
-        sum(case when {{ counts_in(name) }} then period_counts.row_count else 0 end) as {{ name }}{{ ',' if not loop.last }}
+        sum(case when {{ counts_in(name) }} then day_counts.row_count else 0 end) as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
-    from period_counts
-    inner join cell_groups
-        on period_counts.cell_number = cell_groups.cell_number
+    from day_counts
+    inner join finest_groups
+        on
+            day_counts.account_key = finest_groups.account_key
+            and day_counts.journey_id = finest_groups.journey_id
+            and day_counts.journey_version_id = finest_groups.journey_version_id
+    inner join day_periods
+        on
+            day_counts.account_key = day_periods.account_key
+            and day_counts.measure_date is not distinct from day_periods.measure_date
+    inner join group_members
+        on finest_groups.group_number = group_members.group_number
     group by
-        cell_groups.group_number, cell_groups.account_key, cell_groups.journey_group, cell_groups.version_group,
-        cell_groups.period_id
-),
-
-day_cells as (
-    select distinct
-        account_key,
-        journey_id,
-        journey_version_id,
-        measure_date,
-        cell_number
-    from period_counts
+        group_members.rolled_number, group_members.account_key, group_members.journey_group,
+        group_members.version_group, day_periods.period_id
 ),
 
 -- One row per user of a journey, version and period: every rolled-up row is counted from these.
-user_cells as (
+user_measures as (
     select
-        day_cells.cell_number,
+        finest_groups.group_number,
+        day_periods.period_id,
         dated.user_key,
         bit_or(dated.measures) as measures
     from dated
-    inner join day_cells
+    inner join finest_groups
         on
-            dated.account_key = day_cells.account_key
-            and dated.journey_id = day_cells.journey_id
-            and dated.journey_version_id = day_cells.journey_version_id
-            and dated.measure_date is not distinct from day_cells.measure_date
+            dated.account_key = finest_groups.account_key
+            and dated.journey_id = finest_groups.journey_id
+            and dated.journey_version_id = finest_groups.journey_version_id
+    inner join day_periods
+        on
+            dated.account_key = day_periods.account_key
+            and dated.measure_date is not distinct from day_periods.measure_date
     where {{ counts_users('dated.measures') }}
-    group by day_cells.cell_number, dated.user_key
+    group by finest_groups.group_number, day_periods.period_id, dated.user_key
 ),
 
-group_users as (
+rolled_users as (
     select
-        cell_groups.group_number,
-        user_cells.user_key,
-        bit_or(user_cells.measures) as measures
-    from user_cells
-    inner join cell_groups
-        on user_cells.cell_number = cell_groups.cell_number
-    group by cell_groups.group_number, user_cells.user_key
+        group_members.rolled_number,
+        user_measures.period_id,
+        bit_or(user_measures.measures) as measures
+    from user_measures
+    inner join group_members
+        on user_measures.group_number = group_members.group_number
+    group by group_members.rolled_number, user_measures.period_id, user_measures.user_key
 ),
 
 users_counted as (
     select
-        group_number,
+        rolled_number,
+        period_id,
         {% for name, measure in journey_users() -%}
         count(case when {{ counts_in(measure) }} then 1 end) as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
-    from group_users
-    group by group_number
+    from rolled_users
+    group by rolled_number, period_id
 )
 
 select
@@ -211,4 +228,4 @@ select
     {% endfor %}
 from group_sums
 left join users_counted
-    on group_sums.group_number = users_counted.group_number
+    on group_sums.rolled_number = users_counted.rolled_number and group_sums.period_id = users_counted.period_id
