@@ -35,6 +35,7 @@ QUICK_JAVA = "-XX:TieredStopAtLevel=1"
 SMALL_SIDES = {
     "dim_date": "digits",
     "dim_period": "period_presets",
+    "export_user_level": "the measures of a fact",
     "fct_attribution_credit": "the attribution models",
     "int_message_events_enriched": "bot_user_agents",
     "mart_alerts": "dim_date",

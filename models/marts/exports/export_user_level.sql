@@ -1,6 +1,13 @@
 {{ config(materialized='view') }}
 {# Without the name of the database the view works in a copied or renamed warehouse file. #}
-{# metric, relation, condition, instant and local date of the row, node, channel and goal of the row. #}
+{# Measure, which rows count in it and, where rows of one fact have several, their instant and local date. #}
+{% set entry_metrics = [
+    ('unique_entry_users', 'true', 'entered_at', 'entry_date'),
+    ('users_exited', "entry_status = 'exited'", 'effective_exit_at', 'exit_date'),
+    ('users_dropped_off', "entry_status = 'dropped_off'", 'effective_exit_at', 'exit_date'),
+    ('users_exited_unconverted', 'effective_exit_at is not null and not is_converted', 'effective_exit_at', 'exit_date'),
+    ('users_in_journey_now', 'effective_exit_at is null', 'entered_at', 'cast(null as date)'),
+] %}
 {% set message_metrics = [
     ('users_accepted', 'is_accepted'), ('users_failed', 'is_failed'), ('users_skipped', 'is_skipped'),
     ('users_delivered', 'is_delivered'), ('delivery_issue_users', 'issue_kind is not null'),
@@ -9,33 +16,27 @@
     ('users_impressed', 'impression'), ('users_opened', 'opened'), ('users_clicked', 'clicked'), ('users_read', 'read'),
     ('users_replied', 'replied'), ('users_unsubscribed', 'unsubscribed'), ('users_complained', 'complained'),
 ] %}
-{% set entry_metrics = [
-    ('unique_entry_users', 'true', 'entered_at', 'entry_date'),
-    ('users_exited', "entry_status = 'exited'", 'effective_exit_at', 'exit_date'),
-    ('users_dropped_off', "entry_status = 'dropped_off'", 'effective_exit_at', 'exit_date'),
-    ('users_exited_unconverted', 'effective_exit_at is not null and not is_converted', 'effective_exit_at', 'exit_date'),
-    ('users_in_journey_now', 'effective_exit_at is null', 'entered_at', 'cast(null as date)'),
-] %}
+{% set conversion_metrics = [('converted_users', 'is_first_conversion'), ('conversion_event_users', 'true')] %}
 with periods as (
     {{ period_bases(['event']) }}
 ),
 
+-- A fact is read once for all its measures: a branch for each of them holds memory of its own.
 happened as (
-    {% for metric, condition, instant, date in entry_metrics -%}
     select
-        '{{ metric }}' as metric_name,
+        metrics.metric_name,
         account_key,
         journey_id,
-        {{ 'last_node_id' if metric != 'unique_entry_users' else "cast(null as string)" }} as node_id,
+        case when metrics.metric_name <> 'unique_entry_users' then last_node_id end as node_id,
         cast(null as string) as channel,
         cast(null as string) as goal_id,
         user_key,
-        {{ instant }} as happened_at,
-        {{ date }} as happened_on
+        {{ by_metric(entry_metrics, 2) }} as happened_at,
+        {{ by_metric(entry_metrics, 3) }} as happened_on
     from {{ ref('fct_journey_entries').include(database=false) }}
-    where not is_control and {{ condition }}
+    cross join {{ metric_names(entry_metrics) }}
+    where not is_control and {{ by_metric(entry_metrics, 1) }}
     union all
-    {% endfor -%}
     select
         'entry_users' as metric_name,
         account_key,
@@ -49,9 +50,8 @@ happened as (
     from {{ ref('fct_node_visits').include(database=false) }}
     where not is_control
     union all
-    {% for metric, condition in message_metrics -%}
     select
-        '{{ metric }}' as metric_name,
+        metrics.metric_name,
         account_key,
         coalesce(journey_id, 'none') as journey_id,
         node_id,
@@ -61,12 +61,13 @@ happened as (
         coalesce(sent_at, first_event_at) as happened_at,
         message_date as happened_on
     from {{ ref('fct_messages').include(database=false) }}
-    where not is_control and {{ condition }}
+    cross join {{ metric_names(message_metrics) }}
+    where not is_control and {{ by_metric(message_metrics, 1) }}
     union all
-    {% endfor -%}
-    {% for metric, event_type in engagement_metrics -%}
     select
-        '{{ metric }}' as metric_name,
+        case event_type
+            {% for metric, event_type in engagement_metrics %}when '{{ event_type }}' then '{{ metric }}' {% endfor %}
+        end as metric_name,
         account_key,
         coalesce(journey_id, 'none') as journey_id,
         node_id,
@@ -76,12 +77,14 @@ happened as (
         occurred_at as happened_at,
         event_date as happened_on
     from {{ ref('fct_message_events').include(database=false) }}
-    where not is_control and event_type = '{{ event_type }}'
+    where
+        not is_control
+        and event_type in (
+            {% for metric, event_type in engagement_metrics %}'{{ event_type }}'{{ ', ' if not loop.last }}{% endfor %}
+        )
     union all
-    {% endfor -%}
-    {% for metric, condition in [('converted_users', 'is_first_conversion'), ('conversion_event_users', 'true')] -%}
     select
-        '{{ metric }}' as metric_name,
+        metrics.metric_name,
         account_key,
         journey_id,
         cast(null as string) as node_id,
@@ -91,9 +94,8 @@ happened as (
         occurred_at as happened_at,
         conversion_date as happened_on
     from {{ ref('fct_conversions').include(database=false) }}
-    where not is_control and {{ condition }}
-    {{ 'union all' if not loop.last }}
-    {% endfor -%}
+    cross join {{ metric_names(conversion_metrics) }}
+    where not is_control and {{ by_metric(conversion_metrics, 1) }}
 ),
 
 -- A snapshot has no date: it holds at as_of, whatever the period (R25).
