@@ -229,13 +229,8 @@ def load_days_asset(settings: Settings) -> dg.AssetsDefinition:
         first, last = date.fromisoformat(days.start), date.fromisoformat(days.end)
         with explained():
             files = [file for file in read_landing(settings.landing) if first <= file.load_day <= last]
-            if settings.engine == "spark":
-                raise RunError(
-                    "Days can be read again on DuckDB only. On Spark, let the files have a new modification "
-                    "time (touch), then run again: a changed file is read again."
-                )
             context.resources.lease.hold()
-            known = request_reload(settings.warehouse, first, last)
+            known = request_reload(settings, first, last)
         return dg.MaterializeResult(
             metadata={
                 "files": len(files),

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.cli import RunError, fingerprint, open_warehouse
+from orchestration.build import run_dbt
+from orchestration.cli import RunError, fingerprint
 from orchestration.settings import Settings
 
 FRESHNESS_FILES = 20
@@ -149,22 +150,19 @@ def _scan(path: Path) -> str:
     return f"read_json({text}, format = 'newline_delimited', ignore_errors = true)"
 
 
-def request_reload(warehouse: Path, first: date, last: date) -> int:
+def request_reload(settings: Settings, first: date, last: date) -> int:
     """Have the next build read the files of these load days again; return how many it knows.
 
-    The build compares the files with the ones it remembers: one that it remembers otherwise is read again.
+    Raises DbtError when the warehouse cannot be changed.
     """
-    if not warehouse.exists():
-        return 0
-    with open_warehouse(warehouse, read_only=False) as connection:
-        if not connection.execute(
-            "select 1 from duckdb_tables() where schema_name = 'ops' and table_name = 'landing_files'"
-        ).fetchall():
-            return 0
-        day = "try_cast(regexp_extract(source_file, 'load_date=([0-9-]{10})/', 1) as date)"
-        rows = connection.execute(
-            f"update ops.landing_files set modified_at = 'read again' where {day} between ? and ?"
-            " returning 1",
-            [first, last],
-        ).fetchall()
-    return len(rows)
+    arguments = {"first": first.isoformat(), "last": last.isoformat()}
+    printed = run_dbt(
+        ["run-operation", "reload_days", "--target", settings.engine, "--args", json.dumps(arguments)],
+        landing=settings.landing,
+        warehouse=settings.warehouse,
+        variables=settings.variables,
+        target_path=settings.target,
+        log_path=settings.target,
+    ).raise_for_error()
+    (line,) = (line for line in printed.stdout.splitlines() if line.startswith('{"files"'))
+    return json.loads(line)["files"]

@@ -455,6 +455,25 @@ def test_days_can_be_read_again_in_one_run(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.slow
+def test_the_daily_job_on_spark_serves_what_it_serves_on_duckdb(pipeline: Pipeline, tmp_path: Path) -> None:
+    pytest.importorskip("pyspark", reason="Spark is not installed: make setup-spark")
+    spark = Pipeline(tmp_path)
+    engine = {"DBT_TARGET": "spark", "JOURNEY_WAREHOUSE": str(tmp_path / "warehouse" / "spark.duckdb")}
+    spark.write(OLD_FILES)
+    assert spark.finish(**engine) == 0, spark.output
+    assert spark.figures() == pipeline.figures()
+    spark.write(NEW_FILES)
+    pipeline.write(NEW_FILES)
+    # A new day, and old ones read again.
+    assert spark.finish("--from", "2026-06-01", "--to", "2026-06-05", **engine) == 0, spark.output
+    assert pipeline.finish() == 0, pipeline.output
+    assert spark.figures() == pipeline.figures()
+    assert spark.served().startswith("000002_")
+    exported = [one.folder / "exports" / "current" / "export_pw_users.csv" for one in (spark, pipeline)]
+    assert exported[0].read_text() == exported[1].read_text()
+
+
+@pytest.mark.slow
 def test_a_failing_mart_test_publishes_nothing_and_shows_rows(pipeline: Pipeline, project_copy: Path) -> None:
     served = pipeline.served()
     pipeline.write(NEW_FILES)

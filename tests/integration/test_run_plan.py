@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from orchestration.build import PROJECT_ROOT, run_dbt
+from orchestration.landing_state import request_reload
+from orchestration.settings import read_settings
 
 HEADER = "event_id,event_type,journey_id,journey_entry_id,user_id,node_id,occurred_at,received_at\n"
 FIRST_DAY = (
@@ -126,6 +129,24 @@ def test_a_run_with_one_new_file_rebuilds_only_the_pairs_it_touches(warehouse: W
         " where table_name = 'journey_events'"
     ) == [(6, 4, 1, 1)]
     assert warehouse.query(untouched) == before
+
+
+def test_days_that_are_asked_for_are_read_again(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LANDING", str(warehouse.landing))
+    monkeypatch.setenv("DBT_TARGET_PATH", str(warehouse.folder / "target"))
+    monkeypatch.setenv("JOURNEY_WAREHOUSE", str(tmp_path / "never_built.duckdb"))
+    assert request_reload(read_settings(), date(2026, 6, 1), date(2026, 6, 2)) == 0
+
+    monkeypatch.setenv("JOURNEY_WAREHOUSE", str(warehouse.file))
+    rows = "select * from marts.fct_journey_entries order by journey_entry_id"
+    before = warehouse.query(rows)
+    assert request_reload(read_settings(), date(2026, 6, 2), date(2026, 6, 3)) == 1
+    result = warehouse.run()
+    assert result.returncode == 0, result.stdout
+    assert "files: 0 new, 1 changed, 0 removed with 3 rows" in result.stdout
+    assert warehouse.query(rows) == before
 
 
 def test_in_production_a_changed_setting_does_not_rebuild_everything_unasked(warehouse: Warehouse) -> None:

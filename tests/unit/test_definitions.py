@@ -28,7 +28,6 @@ from orchestration.landing_state import (
     look,
     newest_event,
     read_landing,
-    request_reload,
     state_of,
 )
 from orchestration.pipeline import end_dead_runs, prepare_home
@@ -270,28 +269,6 @@ def test_freshness_is_that_of_the_events_not_of_the_files(tmp_path: Path) -> Non
     )
     assert newest_event("journey_events", list_files(folder)) == datetime(2026, 5, 2, 8, tzinfo=UTC)
     assert newest_event("journeys", list_files(folder)) is None
-
-
-def test_a_reload_marks_the_files_of_its_days_only(tmp_path: Path) -> None:
-    warehouse = tmp_path / "journeys.duckdb"
-    days = (date(2026, 5, 2), date(2026, 5, 3))
-    assert request_reload(warehouse, *days) == 0
-    with duckdb.connect(str(warehouse)) as connection:
-        connection.execute("create table other (x int)")
-    assert request_reload(warehouse, *days) == 0
-    names = [f"journey_events/load_date=2026-05-0{day}/a.csv" for day in (1, 2, 3, 4)] + ["users/a.csv"]
-    with duckdb.connect(str(warehouse)) as connection:
-        connection.execute("create schema ops")
-        connection.execute("create table ops.landing_files (source_file varchar, modified_at varchar)")
-        connection.executemany(
-            "insert into ops.landing_files values (?, 'known')", [[name] for name in names]
-        )
-    assert request_reload(warehouse, *days) == 2
-    with duckdb.connect(str(warehouse)) as connection:
-        changed = connection.execute(
-            "select source_file from ops.landing_files where modified_at <> 'known' order by 1"
-        ).fetchall()
-    assert [name for (name,) in changed] == names[1:3]
 
 
 class Hook(BaseHTTPRequestHandler):
