@@ -14,6 +14,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import duckdb
 from rich.console import Console
@@ -23,7 +24,9 @@ from benchmarks.figures import count_figures, differences, warehouse_figures
 from benchmarks.floor import EVENT_TABLES
 from benchmarks.measure import Measurement, StepError, folder_size, machine, measure, read_once, versions
 from benchmarks.report import STEPS, Repetition, SizeResult, number, size, write_results
+from benchmarks.spark import read_stages
 from orchestration.build import PROJECT_ROOT
+from orchestration.mirror import make_mirror
 
 UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 DIFFERENCES_SHOWN = 20
@@ -95,6 +98,11 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         help="leave out the full build of the last tenth of the days and the day on top of it",
     )
     parser.add_argument(
+        "--spark",
+        action="store_true",
+        help="build on Apache Spark too (make setup-spark), and the day on top of it; minutes more for each",
+    )
+    parser.add_argument(
         "--skip-peer",
         action="store_true",
         help="leave out the Polars script and the comparison of its figures",
@@ -109,14 +117,14 @@ def _positive(text: str) -> int:
     return value
 
 
-def check_figures(warehouse: Path, peer: dict[str, list[dict]]) -> int:
+def check_figures(warehouse: Path, peer: dict[str, list[dict]], name: str = "The Polars script") -> int:
     """Stop when a figure of the peer is not the warehouse's; return how many were compared."""
     figures = warehouse_figures(warehouse)
     lines = differences(figures, peer)
     if lines:
         if len(lines) > DIFFERENCES_SHOWN:
             lines[DIFFERENCES_SHOWN:] = [f"... and {len(lines) - DIFFERENCES_SHOWN} more"]
-        raise BenchmarkError("\n".join(["The Polars script differs from the warehouse:", *lines]))
+        raise BenchmarkError("\n".join([f"{name} differs from the warehouse:", *lines]))
     return count_figures(figures)
 
 
@@ -158,9 +166,11 @@ class Benchmark:
         self.warehouse = self.folder / "warehouse.duckdb"
         self.floor = self.folder / "floor.duckdb"
         self.dbt = self.folder / "dbt"
+        self.spark = self.folder / "spark"
         self.progress = progress
+        left_out = options.skip_peer + 2 * options.skip_short + 2 * (not options.spark)
         self.task = progress.add_task(
-            f"{events:,} events", total=1 + repeat * (len(STEPS) - options.skip_peer), current=""
+            f"{events:,} events", total=1 + repeat * (len(STEPS) - left_out), current=""
         )
 
     def run(self) -> SizeResult:
@@ -247,10 +257,15 @@ class Benchmark:
         steps["build"] = self._measure("build", command, repetition)
         built = (self.dbt / "run_results.json").read_bytes()
         warehouse_bytes = self.warehouse.stat().st_size
+        spark = self.build_on_spark(repetition, steps) if self.options.spark else {}
         added = link_files(self.day, self.landing)
         try:
             steps["day"] = self._measure("day", command, repetition)
             day_nodes = json.loads((self.dbt / "run_results.json").read_bytes())["results"]
+            if spark:
+                steps["spark_day"] = self._measure_spark("spark_day", repetition)
+                figures = warehouse_figures(self.show_spark())
+                result.spark_figures = check_figures(self.warehouse, figures, "The build on Spark")
             self.finish_repetition(repetition, result, command, steps)
         finally:
             for path in added:
@@ -262,7 +277,32 @@ class Benchmark:
             floor_bytes=self.floor.stat().st_size,
             node_seconds={node["unique_id"]: node["execution_time"] for node in json.loads(built)["results"]},
             day_node_seconds={node["unique_id"]: node["execution_time"] for node in day_nodes},
+            **spark,
         )
+
+    def build_on_spark(self, repetition: int, steps: dict[str, Measurement]) -> dict[str, Any]:
+        """Build everything on Spark; return what a Repetition keeps of it."""
+        shutil.rmtree(self.spark, ignore_errors=True)
+        steps["spark_build"] = self._measure_spark("spark_build", repetition)
+        nodes = json.loads((self.spark / "dbt" / "run_results.json").read_bytes())["results"]
+        return {
+            "spark_bytes": folder_size(self.spark / "warehouse")[0],
+            "spark_node_seconds": {node["unique_id"]: node["execution_time"] for node in nodes},
+            "spark_stages": read_stages(self.spark / "log_spark_build"),
+        }
+
+    def _measure_spark(self, step: str, repetition: int) -> Measurement:
+        command = [sys.executable, "-m", "benchmarks.spark", str(self.spark / f"log_{step}"), "build"]
+        command += ["--exclude-resource-type", "unit_test"]
+        places = {"DBT_TARGET_PATH": self.spark / "dbt", "JOURNEY_SPARK_WAREHOUSE": self.spark / "warehouse"}
+        return self._measure(step, command, repetition, **places)
+
+    def show_spark(self) -> Path:
+        """A DuckDB file that shows the tables of Spark."""
+        mirror = self.spark / "mirror.duckdb"
+        os.environ["JOURNEY_SPARK_WAREHOUSE"] = str(self.spark / "warehouse")
+        make_mirror(self.landing, mirror, {}, self.spark / "dbt")
+        return mirror
 
     def finish_repetition(
         self, repetition: int, result: SizeResult, command: list[str], steps: dict[str, Measurement]
@@ -291,20 +331,26 @@ class Benchmark:
         steps["parse_partial"] = self._measure("parse_partial", parse, repetition)
 
     def _measure(
-        self, step: str, command: list[str], repetition: int = 0, landing: Path | None = None
+        self,
+        step: str,
+        command: list[str],
+        repetition: int = 0,
+        landing: Path | None = None,
+        **environment: object,
     ) -> Measurement:
         name = f"{step} {repetition}" if repetition else step
         self.progress.update(self.task, current=name)
-        environment = {
+        places = {
             "LANDING": str(landing or self.landing),
             "JOURNEY_WAREHOUSE": str(self.warehouse),
             "DBT_TARGET_PATH": str(self.dbt),
             "DBT_LOG_PATH": str(self.folder / "logs"),
             "DBT_PROFILES_DIR": str(PROJECT_ROOT),
+            **{key: str(value) for key, value in environment.items()},
         }
         log = self.folder / "logs" / f"{name.replace(' ', '_')}.txt"
         try:
-            measured = measure(command, log, environment)
+            measured = measure(command, log, places)
         except StepError as error:
             raise BenchmarkError(f"The step {name} at {self.events:,} events failed. {error}") from error
         self._done(f"{name}: {number(measured.seconds)} s, {size(measured.peak_bytes)}")
@@ -323,6 +369,9 @@ def main(arguments: list[str] | None = None) -> int:
             "Polars is not installed. Install it (.venv/bin/pip install polars), or add --skip-peer.",
             file=sys.stderr,
         )
+        return 2
+    if options.spark and importlib.util.find_spec("pyspark") is None:
+        print("Spark is not installed. Install it (make setup-spark), or leave out --spark.", file=sys.stderr)
         return 2
     load = os.getloadavg()[0]
     console = Console(stderr=True, highlight=False, soft_wrap=True)

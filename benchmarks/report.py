@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
 from benchmarks.measure import Measurement
+from benchmarks.spark import Stage
 
 SLOWEST_MODELS = 10
 # From here on the clock also counts waiting for a processor that something else was using.
 BUSY_LOAD = 0.5
 BUSY = ": it was busy with other work, so that CPU seconds say more than seconds."
-READS_ALL = ("floor", "build", "peer")
+READS_ALL = ("floor", "build", "peer", "spark_build")
 STEPS = {
     "floor": "Floor: read, remove duplicates, write three tables",
     "build": "Full build: `make run` into a fresh warehouse",
     "day": "`make run` with one more day of files",
     "unchanged": "`make run` again, nothing changed",
     "peer": "Polars script: {figures} of the figures",
+    "spark_build": "Full build on Apache Spark",
+    "spark_day": "On Spark, with one more day of files",
     "short_build": "Full build of the last tenth of the days",
     "short_day": "`make run` with the same day on top of these",
     "parse_full": "`dbt parse`, from nothing",
@@ -52,6 +56,9 @@ class Repetition:
     floor_bytes: int
     node_seconds: dict[str, float]
     day_node_seconds: dict[str, float] = field(default_factory=dict)
+    spark_bytes: int = 0
+    spark_node_seconds: dict[str, float] = field(default_factory=dict)
+    spark_stages: list[Stage] = field(default_factory=list)
 
 
 @dataclass
@@ -70,6 +77,7 @@ class SizeResult:
     load_before: float
     day_events: int = 0
     figures: int = 0
+    spark_figures: int = 0
     repetitions: list[Repetition] = field(default_factory=list)
 
 
@@ -155,18 +163,39 @@ def size_section(result: SizeResult) -> str:
                 (f"The {SLOWEST_MODELS} slowest models", "Seconds", "Share of all models"),
                 slowest_models([r.node_seconds for r in repetitions]),
             ),
-            *_day_profile(repetitions),
+            *_profile("of one more day", [r.day_node_seconds for r in repetitions]),
+            *_spark_stages(result),
+            *_profile("on Spark", [r.spark_node_seconds for r in repetitions]),
         ]
     )
 
 
-def _day_profile(repetitions: list[Repetition]) -> list[str]:
-    """The slowest models of the day on top, when it was measured."""
-    runs = [r.day_node_seconds for r in repetitions if r.day_node_seconds]
-    if not runs:
+def _profile(what: str, runs: list[dict[str, float]]) -> list[str]:
+    """The slowest models of another build, when it was measured."""
+    if not any(runs):
         return []
-    headers = (f"The {SLOWEST_MODELS} slowest models of one more day", "Seconds", "Share of all models")
+    headers = (f"The {SLOWEST_MODELS} slowest models {what}", "Seconds", "Share of all models")
     return [table(headers, slowest_models(runs))]
+
+
+def _spark_stages(result: SizeResult) -> list[str]:
+    """What Spark's stages did in the full build of the last repetition, when it was measured."""
+    last = result.repetitions[-1]
+    if not last.spark_stages:
+        return []
+    spilled = Counter()
+    for stage in last.spark_stages:
+        spilled[stage.node] += stage.spilled_bytes
+    most = [f"`{node}` {size(count)}" for node, count in spilled.most_common(SLOWEST_MODELS) if count]
+    uneven = sorted({f"`{stage.node}`" for stage in last.spark_stages if stage.is_uneven})
+    tasks = sum(stage.tasks for stage in last.spark_stages)
+    return [
+        f"Full build on Apache Spark: {ratio(result, 'spark_build', 'build')} the seconds of DuckDB's; "
+        f"{size(last.spark_bytes)} of tables; {len(last.spark_stages):,} stages with {tasks:,} tasks. "
+        f"Written to disk for lack of memory: {', '.join(most) or 'nothing'}. Stages with a task far longer "
+        f"than the others: {', '.join(uneven) or 'none'}. After the day on top all {result.spark_figures} "
+        "figures of the Polars script were equal to DuckDB's."
+    ]
 
 
 def layers(repetitions: list[Repetition]) -> list[tuple[str, str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from copy import deepcopy
 from dataclasses import replace
@@ -15,6 +16,7 @@ from benchmarks.__main__ import BenchmarkError, check_figures, main, parse_sizes
 from benchmarks.figures import FIGURE_TABLES, count_figures, differences, warehouse_figures
 from benchmarks.measure import Measurement, StepError, machine, measure
 from benchmarks.report import Repetition, SizeResult, size_section, slowest_models, table, with_section
+from benchmarks.spark import read_stages
 
 FIGURES = {
     "journeys": [{"journey_id": "welcome", "total_entries": 5, "unique_entry_users": 4}],
@@ -135,6 +137,38 @@ def test_a_section_shows_medians_and_the_ratios_within_a_repetition():
     ]
     assert "| Marts, dimensions and exports | 21.0 | - |\n| Data tests | 9.00 | - |" in section
     assert table(("a", "b"), [("x", 1)]) == "| a | b |\n| --- | ---: |\n| x | 1 |"
+
+
+def test_spilling_and_uneven_stages_of_spark_are_named_with_their_models(tmp_path):
+    log = [
+        {
+            "Event": "SparkListenerJobStart",
+            "Stage IDs": [stage],
+            "Properties": {"spark.job.description": node},
+        }
+        for stage, node in enumerate(("mart_a", "mart_b"))
+    ]
+    for stage, seconds, spilled in ((0, 1, 0), (0, 1, 0), (0, 9, 0), (1, 8, 70_000_000), (1, 9, 30_000_000)):
+        log.append(
+            {
+                "Event": "SparkListenerTaskEnd",
+                "Stage ID": stage,
+                "Task Info": {"Launch Time": 500, "Finish Time": 500 + 1000 * seconds},
+                "Task Metrics": {"Disk Bytes Spilled": spilled},
+            }
+        )
+    (tmp_path / "log").write_text("\n".join(map(json.dumps, log)), encoding="utf-8")
+    steps = {**RESULT.repetitions[0].steps, "spark_build": replace(MEASURED, seconds=90.0)}
+    repetition = replace(RESULT.repetitions[0], steps=steps, spark_stages=read_stages(tmp_path))
+
+    section = size_section(replace(RESULT, repetitions=[repetition]))
+
+    assert "Full build on Apache Spark: 3.00 x the seconds of DuckDB's" in section
+    assert "2 stages with 5 tasks" in section
+    assert (
+        "for lack of memory: `mart_b` 100 MB. Stages with a task far longer than the others: `mart_a`."
+        in section
+    )
 
 
 def test_a_new_section_replaces_the_one_of_its_size_alone():
