@@ -93,6 +93,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "the machine); it does not bind Polars",
     )
     parser.add_argument(
+        "--floor-memory-limit",
+        metavar="SIZE",
+        help="memory for the floor where it needs more than the build: it stops when its limit is too small "
+        "(default: that of --memory-limit)",
+    )
+    parser.add_argument(
         "--skip-short",
         action="store_true",
         help="leave out the full build of the last tenth of the days and the day on top of it",
@@ -167,6 +173,7 @@ class Benchmark:
         self.floor = self.folder / "floor.duckdb"
         self.dbt = self.folder / "dbt"
         self.spark = self.folder / "spark"
+        self.floor_memory_limit = options.floor_memory_limit or options.memory_limit
         self.progress = progress
         left_out = options.skip_peer + 2 * options.skip_short + 2 * (not options.spark)
         self.task = progress.add_task(
@@ -190,6 +197,7 @@ class Benchmark:
             machine=machine(self.folder),
             versions=versions(),
             memory_limit=self.options.memory_limit,
+            floor_memory_limit=self.floor_memory_limit,
             load_before=self.load,
         )
         for repetition in range(1, self.repeat + 1):
@@ -247,13 +255,13 @@ class Benchmark:
             path.unlink(missing_ok=True)
         shutil.rmtree(self.dbt, ignore_errors=True)
         steps = {}
-        limit = [self.options.memory_limit] if self.options.memory_limit else []
+        limit = [self.floor_memory_limit] if self.floor_memory_limit else []
         command = [sys.executable, "-m", "benchmarks.floor", str(self.landing), str(self.floor), *limit]
         steps["floor"] = self._measure("floor", command, repetition)
 
         command = [sys.executable, "-m", "orchestration.cli", "run"]
-        if limit:
-            command += ["--vars", json.dumps({"memory_limit": limit[0]})]
+        if self.options.memory_limit:
+            command += ["--vars", json.dumps({"memory_limit": self.options.memory_limit})]
         steps["build"] = self._measure("build", command, repetition)
         built = (self.dbt / "run_results.json").read_bytes()
         warehouse_bytes = self.warehouse.stat().st_size

@@ -74,6 +74,7 @@ class SizeResult:
     machine: str
     versions: str
     memory_limit: str | None
+    floor_memory_limit: str | None
     load_before: float
     day_events: int = 0
     figures: int = 0
@@ -127,10 +128,13 @@ def size_section(result: SizeResult) -> str:
     warehouse = median(r.warehouse_bytes for r in repetitions)
     floor = median(r.floor_bytes for r in repetitions)
     has_peer = any("peer" in r.steps for r in repetitions)
+    same_limit = result.floor_memory_limit == result.memory_limit
+    floor_limit = "" if same_limit else f", in the floor {result.floor_memory_limit}"
+    memory_limit = (result.memory_limit or "its default") + floor_limit
     facts = [
         f"Measured {result.day}: {result.machine}.",
         f"Versions: {result.versions}.",
-        f"Repetitions: {len(repetitions)}. Memory limit of DuckDB: {result.memory_limit or 'its default'}. "
+        f"Repetitions: {len(repetitions)}. Memory limit of DuckDB: {memory_limit}. "
         f"Load of the machine before the run: {result.load_before:.1f}"
         + (BUSY if result.load_before > BUSY_LOAD else "."),
         f"Landing: {result.raw_events:,} raw events, {size(result.landing_bytes)} "

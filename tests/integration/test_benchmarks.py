@@ -35,6 +35,7 @@ RESULT = SizeResult(
     machine="a machine",
     versions="Python 3",
     memory_limit=None,
+    floor_memory_limit=None,
     load_before=0.1,
     figures=42,
     repetitions=[
@@ -130,6 +131,9 @@ def test_a_section_shows_medians_and_the_ratios_within_a_repetition():
     assert "6.00 MB, 3.00 x the landing files" in section
     assert "2 models 21.0 s, 1 data tests 9.00 s" in section
     assert "Load of the machine before the run: 0.1.\n" in section
+    assert "Memory limit of DuckDB: its default. Load" in section
+    limits = replace(RESULT, memory_limit="4GiB", floor_memory_limit="7GiB")
+    assert "Memory limit of DuckDB: 4GiB, in the floor 7GiB. Load" in size_section(limits)
     assert "before the run: 2.0: it was busy" in size_section(replace(RESULT, load_before=2.0))
     assert slowest_models([r.node_seconds for r in RESULT.repetitions]) == [
         ("`slow`", "20.0", "95.2 %"),
