@@ -4,6 +4,7 @@
     'users_accepted', 'users_delivered', 'delivery_issue_users', 'users_impressed', 'users_opened', 'users_clicked',
     'users_read', 'users_replied', 'users_unsubscribed', 'users_complained'
 ] %}
+{% set overview_users = ['unique_entry_users', 'users_in_journey_now'] %}
 {% set figures = [
     ('export_pw_campaigns', 'pw_total_sends', 'mart_journey_overview', 'messages_attempted', "journey_version_id = 'ALL'"),
     ('export_pw_campaigns', 'pw_unique_users', 'mart_journey_overview', 'pw_unique_users_messaged',
@@ -47,6 +48,7 @@ users_by_metric as (
         period_id,
         count(distinct user_key) as users
     from {{ ref('export_user_level') }}
+    where metric_name in ('converted_users', '{{ (overview_users + message_users) | join("', '") }}')
     group by account_key, metric_name, journey_id, goal_id, period_id
 ),
 
@@ -182,7 +184,7 @@ dropped_export as (
 ),
 
 compared as (
-    {% for metric in ['unique_entry_users', 'users_in_journey_now'] + message_users -%}
+    {% for metric in overview_users + message_users -%}
     {% set mart = 'channels' if metric in message_users else 'overview' -%}
     select
         'export_user_level {{ metric }}' as export_name,
