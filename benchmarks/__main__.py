@@ -14,7 +14,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import duckdb
 from rich.console import Console
@@ -23,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks.figures import count_figures, differences, warehouse_figures
 from benchmarks.floor import EVENT_TABLES
 from benchmarks.measure import Measurement, StepError, folder_size, machine, measure, read_once, versions
-from benchmarks.report import STEPS, Repetition, SizeResult, number, size, write_results
+from benchmarks.report import STEPS, Repetition, SizeResult, number, size, size_section, write_results
 from benchmarks.spark import read_stages
 from orchestration.build import PROJECT_ROOT
 from orchestration.mirror import make_mirror
@@ -135,15 +134,11 @@ def check_figures(warehouse: Path, peer: dict[str, list[dict]], name: str = "The
 
 
 def count_events(folder: Path) -> int:
-    """Rows of the event tables in the Parquet files below a folder."""
+    """Rows of the event tables in the Parquet files below a folder; a table may have none there."""
+    files = [str(path) for table in EVENT_TABLES for path in (folder / table).rglob("*.parquet")]
+    query = "select sum(num_rows) from parquet_file_metadata(?)"
     with duckdb.connect() as connection:
-        return sum(
-            connection.execute(
-                "select sum(num_rows) from parquet_file_metadata(?)",
-                [str(folder / table / "**" / "*.parquet")],
-            ).fetchone()[0]
-            for table in EVENT_TABLES
-        )
+        return connection.execute(query, [files]).fetchone()[0]
 
 
 def link_files(source: Path, target: Path) -> list[Path]:
@@ -155,6 +150,12 @@ def link_files(source: Path, target: Path) -> list[Path]:
         link.hardlink_to(file)
         links.append(link)
     return links
+
+
+def node_seconds(dbt_folder: Path) -> dict[str, float]:
+    """Seconds of every node of the last dbt command, by its unique id."""
+    nodes = json.loads((dbt_folder / "run_results.json").read_bytes())["results"]
+    return {node["unique_id"]: node["execution_time"] for node in nodes}
 
 
 class Benchmark:
@@ -175,18 +176,32 @@ class Benchmark:
         self.spark = self.folder / "spark"
         self.floor_memory_limit = options.floor_memory_limit or options.memory_limit
         self.progress = progress
+        self.result: SizeResult | None = None
         left_out = options.skip_peer + 2 * options.skip_short + 2 * (not options.spark)
         self.task = progress.add_task(
             f"{events:,} events", total=1 + repeat * (len(STEPS) - left_out), current=""
         )
 
     def run(self) -> SizeResult:
-        """Measure everything and return it."""
+        """Measure everything and return it; what a stopped run has measured goes to `incomplete.md`."""
+        incomplete = self.folder / "incomplete.md"
+        incomplete.unlink(missing_ok=True)
+        try:
+            self.measure_all()
+        except BaseException:
+            if self.result and self.result.repetitions:
+                incomplete.write_text(size_section(self.result) + "\n", encoding="utf-8")
+                self.progress.console.print(f"Measured until then: {incomplete}", markup=False)
+            raise
+        return self.result
+
+    def measure_all(self) -> None:
+        """Run all steps of all repetitions, and remove their databases."""
         self.folder.mkdir(parents=True, exist_ok=True)
         generation, _ = self.generate()
         self.hold_back_day()
         landing_bytes, landing_files = folder_size(self.landing)
-        result = SizeResult(
+        self.result = SizeResult(
             events=self.events,
             raw_events=count_events(self.landing),
             day_events=count_events(self.day),
@@ -202,10 +217,9 @@ class Benchmark:
         )
         for repetition in range(1, self.repeat + 1):
             read_once(self.landing)
-            result.repetitions.append(self.repetition(repetition, result))
+            self.repetition(repetition, self.result)
         for path in (self.warehouse, self.floor):
             path.unlink()
-        return result
 
     def generate(self) -> tuple[Measurement, int]:
         """Generate the landing files, or take those of an earlier run of the same simulator."""
@@ -249,7 +263,7 @@ class Benchmark:
                 if path.name not in early:
                     link_files(path, self.short / path.relative_to(self.landing))
 
-    def repetition(self, repetition: int, result: SizeResult) -> Repetition:
+    def repetition(self, repetition: int, result: SizeResult) -> None:
         """Run every step once, each on fresh files."""
         for path in (self.warehouse, self.floor):
             path.unlink(missing_ok=True)
@@ -263,14 +277,20 @@ class Benchmark:
         if self.options.memory_limit:
             command += ["--vars", json.dumps({"memory_limit": self.options.memory_limit})]
         steps["build"] = self._measure("build", command, repetition)
-        built = (self.dbt / "run_results.json").read_bytes()
-        warehouse_bytes = self.warehouse.stat().st_size
-        spark = self.build_on_spark(repetition, steps) if self.options.spark else {}
+        measured = Repetition(
+            steps=steps,
+            warehouse_bytes=self.warehouse.stat().st_size,
+            floor_bytes=self.floor.stat().st_size,
+            node_seconds=node_seconds(self.dbt),
+        )
+        result.repetitions.append(measured)
+        if self.options.spark:
+            self.build_on_spark(repetition, measured)
         added = link_files(self.day, self.landing)
         try:
             steps["day"] = self._measure("day", command, repetition)
-            day_nodes = json.loads((self.dbt / "run_results.json").read_bytes())["results"]
-            if spark:
+            measured.day_node_seconds = node_seconds(self.dbt)
+            if self.options.spark:
                 steps["spark_day"] = self._measure_spark("spark_day", repetition)
                 figures = warehouse_figures(self.show_spark())
                 result.spark_figures = check_figures(self.warehouse, figures, "The build on Spark")
@@ -279,25 +299,14 @@ class Benchmark:
             for path in added:
                 path.unlink()
             self.hold_back_day()
-        return Repetition(
-            steps=steps,
-            warehouse_bytes=warehouse_bytes,
-            floor_bytes=self.floor.stat().st_size,
-            node_seconds={node["unique_id"]: node["execution_time"] for node in json.loads(built)["results"]},
-            day_node_seconds={node["unique_id"]: node["execution_time"] for node in day_nodes},
-            **spark,
-        )
 
-    def build_on_spark(self, repetition: int, steps: dict[str, Measurement]) -> dict[str, Any]:
-        """Build everything on Spark; return what a Repetition keeps of it."""
+    def build_on_spark(self, repetition: int, measured: Repetition) -> None:
+        """Build everything on Spark."""
         shutil.rmtree(self.spark, ignore_errors=True)
-        steps["spark_build"] = self._measure_spark("spark_build", repetition)
-        nodes = json.loads((self.spark / "dbt" / "run_results.json").read_bytes())["results"]
-        return {
-            "spark_bytes": folder_size(self.spark / "warehouse")[0],
-            "spark_node_seconds": {node["unique_id"]: node["execution_time"] for node in nodes},
-            "spark_stages": read_stages(self.spark / "log_spark_build"),
-        }
+        measured.steps["spark_build"] = self._measure_spark("spark_build", repetition)
+        measured.spark_bytes, _ = folder_size(self.spark / "warehouse")
+        measured.spark_node_seconds = node_seconds(self.spark / "dbt")
+        measured.spark_stages = read_stages(self.spark / "log_spark_build")
 
     def _measure_spark(self, step: str, repetition: int) -> Measurement:
         command = [sys.executable, "-m", "benchmarks.spark", str(self.spark / f"log_{step}"), "build"]

@@ -207,6 +207,26 @@ def test_a_wrong_option_ends_with_a_sentence(capsys):
 
 
 @pytest.mark.slow
+def test_a_stopped_benchmark_keeps_what_it_has_measured_beside_older_results(monkeypatch, tmp_path, capsys):
+    def stop_in_the_day(benchmark):
+        benchmark.folder.mkdir(parents=True)
+        benchmark.result = RESULT
+        raise BenchmarkError("The step day 1 failed.")
+
+    monkeypatch.setattr("benchmarks.__main__.Benchmark.measure_all", stop_in_the_day)
+    results = tmp_path / "results.md"
+    results.write_text("older", encoding="utf-8")
+    work = tmp_path / "work"
+
+    assert main(["--events", "20k:1", "--work", str(work), "--results", str(results), "--skip-peer"]) == 1
+    kept = work / "20000" / "incomplete.md"
+    assert kept.read_text(encoding="utf-8") == size_section(RESULT) + "\n"
+    assert results.read_text(encoding="utf-8") == "older"
+    printed = capsys.readouterr().err
+    assert f"Measured until then: {kept}" in printed
+    assert "The step day 1 failed." in printed
+
+
 def test_the_benchmark_runs_from_end_to_end(tmp_path, capsys):
     pytest.importorskip("polars", reason="the group benchmark is not installed")
     results, work = tmp_path / "results.md", tmp_path / "work"
