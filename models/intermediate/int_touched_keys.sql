@@ -156,21 +156,42 @@ conversion_windows as (
     group by settings.account_key, settings.campaign_conversion_seconds
 ),
 
-conversion_messages as (
+goal_times as (
+    select distinct
+        account_key,
+        user_key,
+        occurred_at
+    from goal_events
+),
+
+-- The rows of a message share its user, its send time and its campaign (F13), so the row that names the user need not be
+-- the one that was sent inside the window, nor the one that names the campaign.
+user_messages as (
     select distinct
         events.account_key,
-        events.message_id
+        events.message_id,
+        goal_times.occurred_at
     from {{ ref('stg_message_events') }} as events
-    inner join goal_events
+    inner join goal_times
         on
-            events.account_key = goal_events.account_key
-            and events.user_key = goal_events.user_key
-            and events.occurred_at <= goal_events.occurred_at
+            events.account_key = goal_times.account_key
+            and events.user_key = goal_times.user_key
+            and events.occurred_at <= goal_times.occurred_at
+),
+
+conversion_messages as (
+    select distinct
+        user_messages.account_key,
+        user_messages.message_id
+    from user_messages
+    inner join {{ ref('stg_message_events') }} as events
+        on
+            user_messages.account_key = events.account_key
+            and user_messages.message_id = events.message_id
+            and user_messages.occurred_at >= events.occurred_at
     inner join conversion_windows
-        on events.account_key = conversion_windows.account_key
-    where
-        events.campaign_id is not null
-        and {{ epoch_us('goal_events.occurred_at') }} - {{ epoch_us('events.occurred_at') }} <= conversion_windows.window_us
+        on user_messages.account_key = conversion_windows.account_key
+    where {{ epoch_us('user_messages.occurred_at') }} - {{ epoch_us('events.occurred_at') }} <= conversion_windows.window_us
     union
     select distinct
         events.account_key,

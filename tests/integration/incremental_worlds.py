@@ -506,6 +506,9 @@ class World:
                 **common, "event_type": event_type, "occurred_at": at + timedelta(seconds=seconds),
                 "journey_entry_id": entry if self.chance(0.8) else None, "is_test": self.chance(0.03) or None,
             }  # fmt: skip
+            # What a message is about may stand on some of its rows only.
+            for name in ("campaign_id", "channel"):
+                row[name] = row[name] if self.chance(0.8) else None
             return self.deliver("message_events", {**row, **self.event_id("m"), **values}, after=after)
 
         fate = self.rng.choices(("delivered", "failed", "skipped", "bounced"), (6, 1, 1, 2))[0]
