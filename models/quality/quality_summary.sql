@@ -53,12 +53,25 @@ many_goals as (
     group by account_key
 ),
 
+unpaired as (
+    select
+        account_key,
+        event_id
+    from {{ ref('stg_user_events') }}
+    where (value is null) <> (currency is null)
+    union
+    select
+        account_key,
+        event_id
+    from {{ ref('fct_conversions') }}
+    where (value is null) <> (currency is null)
+),
+
 unpaired_revenue as (
     select
         account_key,
         count(*) as unpaired_revenue_events
-    from {{ ref('stg_user_events') }}
-    where (value is null) <> (currency is null)
+    from unpaired
     group by account_key
 )
 

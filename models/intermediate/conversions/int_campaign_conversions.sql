@@ -25,7 +25,9 @@ message_goals as (
     select
         messages.*,
         goals.condition_key,
-        goals.goal_id
+        goals.goal_id,
+        goals.value_property,
+        goals.currency_property
     from messages
     inner join goals
         on
@@ -40,7 +42,10 @@ converted as (
     select
         message_goals.*,
         matched.event_id as conversion_event_id,
-        matched.occurred_at as converted_at
+        matched.occurred_at as converted_at,
+        matched.value as event_value,
+        matched.currency as event_currency,
+        matched.properties
     from message_goals
     inner join {{ ref('int_goal_events_matched') }} as matched
         on
@@ -77,5 +82,7 @@ select
     message_date,
     {{ local_date('converted_at', 'reporting_timezone') }} as conversion_date,
     sent_at,
-    converted_at
+    converted_at,
+    {{ conversion_value('event_value') }} as value,
+    {{ conversion_currency('event_currency') }} as currency
 from converted

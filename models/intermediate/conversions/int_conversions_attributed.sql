@@ -123,13 +123,7 @@ select
     user_key,
     occurred_at,
     anchor_at,
-    case
-        when value_property is null then event_value
-        else try_cast({{ json_text('properties', 'value_property') }} as decimal(38, 9))
-    end as value,
-    case
-        when currency_property is null then event_currency
-        else upper({{ json_text('properties', 'currency_property') }})
-    end as currency
+    {{ conversion_value('event_value') }} as value,
+    {{ conversion_currency('event_currency') }} as currency
 from in_window
 where entry_recency = 1

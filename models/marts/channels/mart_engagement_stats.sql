@@ -24,7 +24,7 @@ periods as (
     {{ period_bases(['event', 'send_cohort']) }}
 ),
 
-streamed as (
+reported as (
     select
         messages.account_key,
         periods.period_id,
@@ -34,7 +34,8 @@ streamed as (
         coalesce(messages.node_id, 'none') as node_id,
         coalesce(messages.campaign_id, 'none') as campaign_id,
         coalesce(messages.channel, 'other') as channel,
-        count(*) as streamed_events
+        count(case when events.event_type = 'streamed' then 1 end) as streamed_events,
+        count(case when events.event_type <> 'streamed' then 1 end) as channel_unsubscribed_events
     from {{ ref('fct_messages') }} as messages
     inner join {{ ref('fct_message_events') }} as events
         on messages.account_key = events.account_key and messages.message_id = events.message_id
@@ -42,7 +43,9 @@ streamed as (
         on
             messages.account_key = periods.account_key
             and {{ falls_in('periods', 'events.event_date', 'messages.message_date') }}
-    where events.event_type = 'streamed' and not messages.is_control
+    where
+        events.event_type in ('streamed', 'unsubscribed', 'complained', 'bounced')
+        and not messages.is_control
     group by
         messages.account_key, periods.period_id, periods.date_basis, coalesce(messages.journey_id, 'none'),
         messages.journey_version_id, coalesce(messages.node_id, 'none'), coalesce(messages.campaign_id, 'none'),
@@ -170,7 +173,7 @@ conversions as (
     group by account_key, period_id, date_basis, journey_id, version_group, node_id, campaign_id, channel
 ),
 
-streamed_groups as (
+reported_groups as (
     select
         account_key,
         period_id,
@@ -180,8 +183,9 @@ streamed_groups as (
         node_id,
         campaign_id,
         channel,
-        sum(streamed_events) as streamed_events
-    from streamed
+        sum(streamed_events) as streamed_events,
+        sum(channel_unsubscribed_events) as channel_unsubscribed_events
+    from reported
     group by {{ grouping_sets([
         ['account_key', 'period_id', 'date_basis', 'journey_id', 'node_id', 'campaign_id', 'channel'],
         [
@@ -278,8 +282,9 @@ joined as (
         end as ct_goal_{{ order }}_users,
         {% endfor -%}
         case
-            when streaming_accounts.account_key is not null then coalesce(streamed_groups.streamed_events, 0)
-        end as streamed_events
+            when streaming_accounts.account_key is not null then coalesce(reported_groups.streamed_events, 0)
+        end as streamed_events,
+        coalesce(reported_groups.channel_unsubscribed_events, 0) as channel_unsubscribed_events
     from groups
     left join message_measures
         on
@@ -290,7 +295,7 @@ joined as (
         on groups.channel = rules.channel
     left join {{ ref('int_channel_tracking') }} as tracking
         on groups.account_key = tracking.account_key and groups.channel = tracking.channel
-    {% for relation in ['conversions', 'streamed_groups'] %}
+    {% for relation in ['conversions', 'reported_groups'] %}
     left join {{ relation }}
         on
             groups.account_key = {{ relation }}.account_key
@@ -376,8 +381,9 @@ select
     cast({{ pct('messages_clicked', 'ct_impressions') }} as double) as ct_ctr_pct,
     cast(messages_replied as bigint) as ct_replied,
     cast(case when channel <> 'webhook' then streamed_events end as bigint) as ct_events_streamed,
-    cast(case when channel = 'webhook' then streamed_events end as bigint) as ct_webhooks_streamed,
+    cast(case when channel = 'webhook' then messages_accepted end as bigint) as ct_webhooks_streamed,
     cast(case when channel = 'webhook' then send_attempt_events end as bigint) as webhooks_attempted_total,
+    cast(channel_unsubscribed_events as bigint) as ct_channel_unsubscribed_total,
     cast(ct_converted_users as bigint) as ct_converted_users,
     cast(ct_goal_1_users as bigint) as ct_goal_1_users,
     cast(ct_goal_2_users as bigint) as ct_goal_2_users,

@@ -154,6 +154,7 @@ first_converters as (
         date_basis,
         journey_id,
         goal_id,
+        journey_version_id,
         user_key
     from period_conversions
     where is_first_conversion and not is_control
@@ -188,6 +189,8 @@ matured_converters as (
             and user_maturity.journey_id = first_converters.journey_id
             and user_maturity.goal_id = first_converters.goal_id
             and user_maturity.user_key = first_converters.user_key
+    -- A user converted in the version of the entry that got the credit (A31).
+    where user_maturity.version_group in ('ALL', first_converters.journey_version_id)
     group by
         user_maturity.account_key, user_maturity.period_id, first_converters.date_basis, user_maturity.journey_id,
         user_maturity.goal_id, user_maturity.version_group

@@ -44,21 +44,21 @@ converted as (
     select distinct
         account_key,
         campaign_id,
-        conversion_event_id
+        conversion_event_id,
+        value,
+        currency
     from {{ ref('int_campaign_conversions') }}
 ),
 
 spent as (
     select
-        converted.account_key,
-        converted.campaign_id,
-        events.currency,
-        sum(events.value) as revenue_all
+        account_key,
+        campaign_id,
+        currency,
+        sum(value) as revenue_all
     from converted
-    inner join {{ ref('stg_user_events') }} as events
-        on converted.account_key = events.account_key and converted.conversion_event_id = events.event_id
-    where events.currency is not null
-    group by converted.account_key, converted.campaign_id, events.currency
+    where currency is not null
+    group by account_key, campaign_id, currency
 ),
 
 compared as (
