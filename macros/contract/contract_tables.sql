@@ -4,7 +4,9 @@
     Returns: {table: {'required': bool, 'columns': [(name, type, rule), ...]}}
       type  string | bigint | double | decimal(38,9) | boolean | timestamp | json (text that must parse as JSON)
       rule  'required'      a row without it is rejected, a table without it stops the run
+            'required_column'  a table without it stops the run, a row without it is usable
             'required_by_node_entered'  a node_entered row without it is rejected: it enters no step
+            'required_by_link'  as 'required', but an unlink may do without it
             'non_negative'  a negative value rejects the row
             ''              optional
     The envelope columns (contract_envelope) follow in every table.
@@ -57,7 +59,7 @@
             ('dispatch_id', 'string', ''), ('journey_id', 'string', ''), ('journey_version_id', 'string', ''),
             ('journey_entry_id', 'string', ''), ('node_id', 'string', ''), ('campaign_id', 'string', ''),
             ('variant_id', 'string', ''), ('user_id', 'string', 'required'), ('user_id_type', 'string', ''),
-            ('channel', 'string', 'required'), ('endpoint_id', 'string', ''), ('endpoint_type', 'string', ''),
+            ('channel', 'string', 'required_column'), ('endpoint_id', 'string', ''), ('endpoint_type', 'string', ''),
             ('platform', 'string', ''), ('os_version', 'string', ''), ('app_id', 'string', ''),
             ('device_model', 'string', ''), ('occurred_at', 'timestamp', 'required'), ('reason_code', 'string', ''),
             ('provider_code', 'string', ''), ('provider_message', 'string', ''), ('bounce_type', 'string', ''),
@@ -81,7 +83,7 @@
             ('os_version', 'string', ''), ('app_version', 'string', ''), ('sdk_version', 'string', ''),
             ('push_token_status', 'string', ''), ('first_seen_at', 'timestamp', ''), ('last_seen_at', 'timestamp', '')]},
         'identity_links': {'required': false, 'columns': [
-            ('alias_id', 'string', 'required'), ('alias_type', 'string', ''), ('canonical_id', 'string', 'required'),
+            ('alias_id', 'string', 'required'), ('alias_type', 'string', ''), ('canonical_id', 'string', 'required_by_link'),
             ('link_type', 'string', ''), ('occurred_at', 'timestamp', '')]},
         'subscriptions': {'required': false, 'columns': [
             ('user_id', 'string', 'required'), ('channel', 'string', 'required'), ('status', 'string', ''),

@@ -91,7 +91,8 @@
 {% macro check_landing_columns(table, groups, problems) %}
     {% set columns = landing_raw_columns(table) %}
     {% set known = columns | map(attribute=0) | list %}
-    {% set required = columns | selectattr(2, 'equalto', 'required') | map(attribute=0) | list %}
+    {% set rules = ('required', 'required_column', 'required_by_link') %}
+    {% set required = columns | selectattr(2, 'in', rules) | map(attribute=0) | list %}
     {% set found = [] %}
     {% for group in groups %}
         {% if group['format'] == 'json' %}{% do found.extend(landing_keys(group, 1000)) %}{% endif %}

@@ -24,14 +24,18 @@
 {% endmacro %}
 
 
-{# SQL of the id of a usable event that has none (R2): two deliveries of it get the same. #}
+{#
+    SQL of the id of a usable event that has none (R2): two deliveries of it get the same. What R2 calls its message is, for
+    a row that names none, what such a message is told by: dispatch and endpoint.
+#}
 {% macro content_event_id(columns) %}
     {% set content = [
-        'event_type', 'event_name', 'user_id', 'journey_entry_id', 'node_id', 'message_id', 'link_id'
+        'event_type', 'event_name', 'user_id', 'journey_entry_id', 'node_id', 'message', 'link_id'
     ] %}
+    {% set message = "message_id, coalesce(dispatch_id, '') || chr(31) || coalesce(endpoint_id, '')" %}
     {% set parts = [] %}
-    {% for name in content if name in columns %}
-        {% do parts.append("coalesce(" ~ name ~ ", '')") %}
+    {% for name in content if name in columns or (name == 'message' and 'message_id' in columns) %}
+        {% do parts.append("coalesce(" ~ (message if name == 'message' else name ~ ", ''") ~ ")") %}
     {% endfor %}
     {% do parts.append("coalesce(cast(" ~ epoch_us('occurred_at') ~ " as string), '')") %}
     {% do return(

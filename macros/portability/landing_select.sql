@@ -189,6 +189,8 @@ from checked_{{ loop.index }}
             {%- do missing.append(('raw__' ~ name ~ ' is null', name)) -%}
         {%- elif rule == 'required_by_node_entered' -%}
             {%- do missing.append(("lower(event_type) = 'node_entered' and raw__" ~ name ~ ' is null', name)) -%}
+        {%- elif rule == 'required_by_link' -%}
+            {%- do missing.append(("coalesce(lower(link_type), '') <> 'unlink' and raw__" ~ name ~ ' is null', name)) -%}
         {%- endif -%}
         {%- if name in fallible -%}
             {%- do invalid.append((name ~ ' is null and raw__' ~ name ~ ' is not null', name)) -%}

@@ -44,7 +44,7 @@ in_terms as (
         property,
         case
             when operand like '[%' then operand
-            else '["' || replace(operand, '"', chr(92) || '"') || '"]'
+            else '[' || {{ json_string('operand') }} || ']'
         end as operand
     from terms
     where operator = 'in'

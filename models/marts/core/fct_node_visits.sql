@@ -7,19 +7,19 @@ with visits as (
         coalesce(entries.is_control, false) as is_control_entry,
         entries.effective_exit_at,
         row_number() over (
-            partition by events.account_key, coalesce(events.journey_entry_id, events.event_id)
+            partition by events.account_key, coalesce(events.journey_entry_id, 'none/' || events.event_id)
             order by events.occurred_at, events.event_id
         ) as visit_index,
         lead(events.occurred_at) over (
-            partition by events.account_key, coalesce(events.journey_entry_id, events.event_id)
+            partition by events.account_key, coalesce(events.journey_entry_id, 'none/' || events.event_id)
             order by events.occurred_at, events.event_id
         ) as next_visit_at,
         lead(events.event_id) over (
-            partition by events.account_key, coalesce(events.journey_entry_id, events.event_id)
+            partition by events.account_key, coalesce(events.journey_entry_id, 'none/' || events.event_id)
             order by events.occurred_at, events.event_id
         ) as next_event_id,
         lead(events.node_id) over (
-            partition by events.account_key, coalesce(events.journey_entry_id, events.event_id)
+            partition by events.account_key, coalesce(events.journey_entry_id, 'none/' || events.event_id)
             order by events.occurred_at, events.event_id
         ) as next_node_entered_id
     from {{ touched(ref('int_journey_events_assigned'), 'pair') }} as events

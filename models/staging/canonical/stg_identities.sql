@@ -15,7 +15,9 @@ ranked as (
         coalesce(lower(link_type), 'identify') as link_type,
         row_number() over (
             partition by account_key, alias_id
-            order by received_at desc, occurred_at desc nulls last, canonical_id desc
+            order by
+                received_at desc, occurred_at desc nulls last, canonical_id desc nulls last,
+                lower(link_type) desc nulls last
         ) as recency
     from visible
 ),
