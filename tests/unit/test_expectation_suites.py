@@ -116,7 +116,10 @@ VIOLATIONS = {
     ),
     "facts messages_of_journeys_have_an_entry": "update marts.fct_messages set journey_entry_id = null",
     "facts few_exits_lie_before_their_entry": ("update marts.fct_journey_entries set is_exit_clamped = true"),
-    "facts amounts_have_a_currency": "update quality.quality_summary set unpaired_revenue_events = 1",
+    "facts amounts_have_a_currency": (
+        "insert into quality.quality_summary by name "
+        "select 'a/b' as account_key, 1 as unpaired_revenue_events"
+    ),
     "freshness events_are_recent": (
         "delete from staging.stg_user_events where occurred_at >= timestamp '2026-07-08'"
     ),

@@ -22,11 +22,12 @@ select
     account_key,
     message_id,
     {% for column in [
-        'journey_id', 'journey_version_id', 'node_id', 'campaign_id', 'variant_id', 'channel',
-        'platform', 'device_model', 'endpoint_id', 'delivery_route'
+        'journey_id', 'journey_version_id', 'node_id', 'campaign_id', 'variant_id', 'platform', 'device_model',
+        'endpoint_id', 'delivery_route'
     ] %}
     min_by({{ column }}, event_index) filter (where {{ column }} is not null) as {{ column }},
     {% endfor %}
+    coalesce(min_by(channel, event_index) filter (where channel is not null), 'other') as channel,
     -- An entry id that a row states is better evidence than the entry a row without one could join.
     coalesce(
         min_by(stated_entry_id, event_index) filter (where stated_entry_id is not null),

@@ -2,7 +2,7 @@ with observed as (
     select
         account_key,
         campaign_id,
-        min(channel) as channel,
+        coalesce(min(nullif(channel, 'other')), min(channel)) as channel,
         min(journey_id) as journey_id,
         min(node_id) as node_id
     from {{ ref('fct_messages') }}
