@@ -242,5 +242,5 @@ from checked_{{ loop.index }}
 {% macro spark_rejected_row(group) %}
     {% set row = "to_json(landing__row, map('ignoreNullFields', 'false'))" if group['columns'] else 'landing__line' %}
     {% if group['format'] == 'parquet' %}{% do return(row) %}{% endif %}
-    {% do return('case when landing__is_row then ' ~ row ~ ' else ' ~ spark_json_string('landing__line') ~ ' end') %}
+    {% do return('case when landing__is_row then ' ~ row ~ ' else ' ~ json_string('landing__line') ~ ' end') %}
 {% endmacro %}

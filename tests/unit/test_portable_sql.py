@@ -9,7 +9,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import dbt.include.global_project
 import pytest
+from dbt_common.clients.jinja import get_environment
+from jinja2 import nodes
+from jinja2.defaults import DEFAULT_NAMESPACE
 
 ROOT = Path(__file__).resolve().parents[2]
 PORTABILITY = ROOT / "macros" / "portability"
@@ -267,6 +271,60 @@ def test_every_dispatched_macro_has_a_body_for_each_engine_and_says_when_one_is_
     assert bodies["duckdb"], "no dispatched macro was found"
     assert bodies["duckdb"] == bodies["default"]
     assert bodies["duckdb"] == bodies["spark"] - DBT_MACROS
+
+
+# What dbt lets every macro call, beside the macros of dbt and its adapters.
+DBT_FUNCTIONS = {
+    "config",
+    "env_var",
+    "fromjson",
+    "local_md5",
+    "log",
+    "print",
+    "ref",
+    "return",
+    "tojson",
+    "var",
+}
+
+
+def macros_of(folder: Path) -> set[str]:
+    """Names of the macros that the SQL files below a folder define."""
+    text = "\n".join(path.read_text() for path in folder.rglob("*.sql"))
+    return set(re.findall(r"\{%-?\s*macro\s+(\w+)", text))
+
+
+def calls_of_nothing(sql: str, known: set[str]) -> list[tuple[int, str]]:
+    """(line, name) of every call of a name that is not among the known ones."""
+    calls = get_environment(None).parse(sql).find_all(nodes.Call)
+    return [
+        (call.lineno, call.node.name)
+        for call in calls
+        if isinstance(call.node, nodes.Name) and call.node.name not in known
+    ]
+
+
+def known_calls() -> set[str]:
+    """Everything that a model or macro may call by its name."""
+    packages = Path(dbt.include.global_project.__file__).parents[1]
+    return macros_of(ROOT / "macros") | macros_of(packages) | DBT_FUNCTIONS | set(DEFAULT_NAMESPACE)
+
+
+# dbt says it only when it reaches the call, and it reaches the body of one engine on that engine alone.
+def test_models_and_macros_call_only_macros_that_exist() -> None:
+    known = known_calls()
+    leaks = [
+        (path, line, name)
+        for folder in SQL_FOLDERS
+        for path in sorted((ROOT / folder).rglob("*.sql"))
+        for line, name in calls_of_nothing(path.read_text(), known)
+    ]
+    assert not leaks, listed(leaks)
+
+
+def test_checker_catches_a_call_of_a_macro_that_does_not_exist() -> None:
+    planted = "{% macro spark__f(a) %}\n{{ json_txt(a) }}{% endmacro %}"
+    assert calls_of_nothing(planted, known_calls()) == [(2, "json_txt")]
 
 
 ALL_RULES = ENGINE_WORDS | ENGINE_SIGNS | ENGINE_CHOICES
