@@ -26,6 +26,7 @@ message_goals as (
         messages.*,
         goals.condition_key,
         goals.goal_id,
+        goals.journey_id as goal_journey_id,
         goals.value_property,
         goals.currency_property
     from messages
@@ -60,6 +61,14 @@ converted as (
             and {{ epoch_us('matched.occurred_at') }} - {{ epoch_us('message_goals.sent_at') }}
             = message_goals.window_us
         )
+    -- Of the journeys that define the one goal, the message's own says what the event is worth, else the first by id.
+    qualify
+        row_number() over (
+            partition by message_goals.account_key, message_goals.message_id, matched.event_id
+            order by
+                case when message_goals.goal_journey_id = message_goals.journey_id then 0 else 1 end,
+                message_goals.goal_journey_id
+        ) = 1
 )
 
 select

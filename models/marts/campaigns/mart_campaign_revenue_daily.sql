@@ -1,20 +1,30 @@
--- A conversion event counts once per campaign, however many of its messages the user got before it.
-with events as (
+-- A conversion event counts once per campaign, for the last of its messages that the user got before it.
+with paid as (
     select
-        conversions.account_key,
-        conversions.campaign_id,
-        conversions.user_key,
-        conversions.conversion_event_id,
-        min(conversions.conversion_date) as date_day,
-        max(conversions.value) as value,
-        max(conversions.currency) as currency,
+        account_key,
+        campaign_id,
+        user_key,
+        conversion_event_id,
+        conversion_date as date_day,
+        converted_at,
+        value,
+        currency
+    from {{ ref('int_campaign_conversions') }}
+    qualify
         row_number() over (
-            partition by conversions.account_key, conversions.campaign_id, conversions.user_key
-            order by min(conversions.converted_at), conversions.conversion_event_id
+            partition by account_key, campaign_id, user_key, conversion_event_id
+            order by sent_at desc, message_id
+        ) = 1
+),
+
+events as (
+    select
+        *,
+        row_number() over (
+            partition by account_key, campaign_id, user_key
+            order by converted_at, conversion_event_id
         ) = 1 as is_first_conversion
-    from {{ ref('int_campaign_conversions') }} as conversions
-    group by
-        conversions.account_key, conversions.campaign_id, conversions.user_key, conversions.conversion_event_id
+    from paid
 )
 
 select

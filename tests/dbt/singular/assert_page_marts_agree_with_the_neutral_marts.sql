@@ -41,13 +41,17 @@ controls as (
 ),
 
 converted as (
-    select distinct
+    select
         account_key,
         campaign_id,
         conversion_event_id,
         value,
         currency
     from {{ ref('int_campaign_conversions') }}
+    qualify
+        row_number() over (
+            partition by account_key, campaign_id, conversion_event_id order by sent_at desc, message_id
+        ) = 1
 ),
 
 spent as (
