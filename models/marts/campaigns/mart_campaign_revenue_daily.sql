@@ -13,7 +13,7 @@ with paid as (
     qualify
         row_number() over (
             partition by account_key, campaign_id, user_key, conversion_event_id
-            order by sent_at desc, message_id
+            order by sent_at desc, message_id asc
         ) = 1
 ),
 

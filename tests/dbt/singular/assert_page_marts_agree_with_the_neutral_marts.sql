@@ -50,7 +50,7 @@ converted as (
     from {{ ref('int_campaign_conversions') }}
     qualify
         row_number() over (
-            partition by account_key, campaign_id, conversion_event_id order by sent_at desc, message_id
+            partition by account_key, campaign_id, conversion_event_id order by sent_at desc, message_id asc
         ) = 1
 ),
 
