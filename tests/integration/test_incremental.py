@@ -53,7 +53,7 @@ class Plan:
     detour: int | None = None
     # The run of a batch looks back to an as_of.
     as_of: tuple[tuple[int, str], ...] = ()
-    # After the run of this batch there is one more, with no new row.
+    # After the run of this batch there is one more, with a file that is no landing file and nothing else new.
     idle: int | None = None
 
     @property
@@ -215,15 +215,19 @@ def test_any_sequence_of_runs_equals_one_fresh_run(history: History) -> None:
 
 
 def test_every_run_but_the_first_is_incremental(history: History) -> None:
-    # Other settings rebuild everything, and so does the way back.
-    full = {0} if history.plan.detour is None else {0, history.plan.detour, history.plan.detour + 1}
+    expected = dict.fromkeys(range(history.plan.batches), "incremental") | {0: "full"}
+    if history.plan.detour is not None:
+        # Other settings rebuild everything, and so does the way back.
+        expected |= {history.plan.detour: "full", history.plan.detour + 1: "full"}
+    if history.plan.idle is not None:
+        expected[history.plan.idle] = "unchanged"
     modes = {}
     for batch in range(history.plan.batches):
         with duckdb.connect(str(history.after(batch)), read_only=True) as connection:
             (modes[batch],) = connection.execute(
                 "select mode from ops.run_summary order by started_at desc limit 1"
             ).fetchone()
-    assert modes == {batch: "full" if batch in full else "incremental" for batch in modes}
+    assert modes == expected
 
 
 def test_no_compared_table_is_empty(history: History) -> None:
