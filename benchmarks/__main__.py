@@ -243,7 +243,8 @@ class Benchmark:
     def hold_back_day(self) -> None:
         """Move the files of the last whole day to `day`, and out of the way what was loaded after it.
 
-        `short` gets the last tenth of the days before it: the same day is measured on top of both.
+        `short` gets the last tenth of the days before it, and what was delivered once (such as goals):
+        the same day is measured on top of both.
         """
         if not self.day.exists():
             dates = sorted(path.name for path in (self.landing / EVENT_TABLES[0]).iterdir())
@@ -259,8 +260,9 @@ class Benchmark:
         dates = sorted(path.name for path in (self.landing / EVENT_TABLES[0]).iterdir())
         early = set(dates[: -max(1, len(dates) // 10)])
         for table in self.landing.iterdir():
-            for path in table.iterdir():
-                if path.name not in early:
+            folders = list(table.iterdir())
+            for path in folders:
+                if path.name not in early or len(folders) == 1:
                     link_files(path, self.short / path.relative_to(self.landing))
 
     def repetition(self, repetition: int, result: SizeResult) -> None:
