@@ -29,7 +29,9 @@ SparkSession = pytest.importorskip(
 
 PUBLIC_SCHEMAS = ("staging", "marts", "quality")
 # Short runs: compiling less of them takes less time than it saves.
-QUICK_JAVA = "-XX:TieredStopAtLevel=1"
+QUICK_JAVA = (
+    "-XX:TieredStopAtLevel=1 -Dspark.sql.codegen.wholeStage=false -Dspark.sql.codegen.factoryMode=NO_CODEGEN"
+)
 
 # Joins without an equality, each with a side of a few rows, which Spark broadcasts where it may.
 SMALL_SIDES = {

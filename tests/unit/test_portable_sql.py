@@ -66,6 +66,7 @@ ENGINE_WORDS = {
     "make_timestamp": (r"\b(try_)?make_timestamp(_ns)?\s*\(", "select make_timestamp(a) from t"),
     "named_struct": (r"\b(named_struct|struct)\s*\(", "select named_struct('a', b) from t"),
     "positional join": (r"\bpositional\s+join\b", "select a from t positional join u"),
+    "qualify": (r"\bqualify\b", "select a from t qualify row_number() over (order by a) = 1"),
     "quantile_cont": (r"\bquantile(_cont|_disc)?\s*\(", "select quantile_cont(a, 0.5) from t"),
     "read functions": (
         r"\b(read_(csv|parquet|json|text|blob)\w*|parquet_\w+|glob)\s*\(",
@@ -360,7 +361,6 @@ def test_checker_catches_a_vendor_name_in(vendor: str) -> None:
         "select 'a -> b' as label from t",
         "select max_by(a, b), percentile_cont(0.5) within group (order by a) from t",
         "select cast(a as string), try_cast(b as timestamp), count(*) * 2 from t",
-        "select a from t qualify row_number() over (partition by a order by b) = 1",
         "select pw_sent, ct_sent, nm_sent from t",
         "select list_id, hash_key, epoch from t",
     ],

@@ -46,7 +46,14 @@ converted as (
         matched.occurred_at as converted_at,
         matched.value as event_value,
         matched.currency as event_currency,
-        matched.properties
+        matched.properties,
+        -- Of the journeys that define the one goal, the message's own says what the event is worth, else the first by id.
+        row_number() over (
+            partition by message_goals.account_key, message_goals.message_id, matched.event_id
+            order by
+                case when message_goals.goal_journey_id = message_goals.journey_id then 0 else 1 end,
+                message_goals.goal_journey_id
+        ) as definition_rank
     from message_goals
     inner join {{ ref('int_goal_events_matched') }} as matched
         on
@@ -61,14 +68,6 @@ converted as (
             and {{ epoch_us('matched.occurred_at') }} - {{ epoch_us('message_goals.sent_at') }}
             = message_goals.window_us
         )
-    -- Of the journeys that define the one goal, the message's own says what the event is worth, else the first by id.
-    qualify
-        row_number() over (
-            partition by message_goals.account_key, message_goals.message_id, matched.event_id
-            order by
-                case when message_goals.goal_journey_id = message_goals.journey_id then 0 else 1 end,
-                message_goals.goal_journey_id
-        ) = 1
 )
 
 select
@@ -95,3 +94,4 @@ select
     {{ conversion_value('event_value') }} as value,
     {{ conversion_currency('event_currency') }} as currency
 from converted
+where definition_rank = 1

@@ -6,10 +6,6 @@ with goals as (
         settings.primary_goal_id,
         row_number() over (
             partition by stg_goals.account_key, stg_goals.journey_id, stg_goals.goal_id
-            order by stg_goals.valid_from nulls first
-        ) as version_index,
-        row_number() over (
-            partition by stg_goals.account_key, stg_goals.journey_id, stg_goals.goal_id
             order by stg_goals.valid_from desc nulls last
         ) as version_recency,
         lead(stg_goals.valid_from) over (
@@ -19,13 +15,6 @@ with goals as (
     from {{ ref('stg_goals') }} as stg_goals
     inner join {{ ref('stg_settings') }} as settings
         on stg_goals.account_key = settings.account_key
-    {% if var('restate_goals') %}
-    qualify
-        row_number() over (
-            partition by stg_goals.account_key, stg_goals.journey_id, stg_goals.goal_id
-            order by stg_goals.valid_from desc nulls last
-        ) = 1
-    {% endif %}
 ),
 
 current_goals as (
@@ -77,3 +66,4 @@ inner join current_goals
         goals.account_key = current_goals.account_key
         and goals.journey_id = current_goals.journey_id
         and goals.goal_id = current_goals.goal_id
+{% if var('restate_goals') %}where goals.version_recency = 1{% endif %}

@@ -1,5 +1,5 @@
 -- A conversion event counts once per campaign, for the last of its messages that the user got before it.
-with paid as (
+with ranked as (
     select
         account_key,
         campaign_id,
@@ -8,13 +8,12 @@ with paid as (
         conversion_date as date_day,
         converted_at,
         value,
-        currency
-    from {{ ref('int_campaign_conversions') }}
-    qualify
+        currency,
         row_number() over (
             partition by account_key, campaign_id, user_key, conversion_event_id
             order by sent_at desc, message_id asc
-        ) = 1
+        ) as recency
+    from {{ ref('int_campaign_conversions') }}
 ),
 
 events as (
@@ -24,7 +23,8 @@ events as (
             partition by account_key, campaign_id, user_key
             order by converted_at, conversion_event_id
         ) = 1 as is_first_conversion
-    from paid
+    from ranked
+    where recency = 1
 )
 
 select

@@ -46,12 +46,11 @@ converted as (
         campaign_id,
         conversion_event_id,
         value,
-        currency
-    from {{ ref('int_campaign_conversions') }}
-    qualify
+        currency,
         row_number() over (
             partition by account_key, campaign_id, conversion_event_id order by sent_at desc, message_id asc
-        ) = 1
+        ) as recency
+    from {{ ref('int_campaign_conversions') }}
 ),
 
 spent as (
@@ -61,7 +60,7 @@ spent as (
         currency,
         sum(value) as revenue_all
     from converted
-    where currency is not null
+    where recency = 1 and currency is not null
     group by account_key, campaign_id, currency
 ),
 
