@@ -89,17 +89,33 @@ series_days as (
             and last_days.as_of_date > days.date_day
 ),
 
-measured as (
+measures as (
+    select 'volume' as measure
+    {% for measure, affected, messages, label, basis in rates %}
+    union all
+    select '{{ measure }}' as measure
+    {% endfor %}
+),
+
+counted as (
     select
         series_days.account_key,
         series_days.journey_group as journey_id,
         series_days.channel,
         series_days.date_day,
         series_days.reporting_timezone,
-        'volume' as measure,
-        cast(null as bigint) as affected,
-        coalesce(daily.messages_attempted, 0) as messages,
-        cast(coalesce(daily.messages_attempted, 0) as double) as observed
+        measures.measure,
+        case measures.measure
+            {% for measure, affected, messages, label, basis in rates -%}
+            when '{{ measure }}' then daily.{{ affected }}
+            {% endfor -%}
+        end as affected,
+        coalesce(case measures.measure
+            {% for measure, affected, messages, label, basis in rates -%}
+            when '{{ measure }}' then daily.{{ messages }}
+            {% endfor -%}
+            else daily.messages_attempted
+        end, 0) as messages
     from series_days
     left join daily
         on
@@ -107,27 +123,15 @@ measured as (
             and series_days.journey_group = daily.journey_group
             and series_days.channel = daily.channel
             and series_days.date_day = daily.date_day
-    {% for measure, affected, messages, label, basis in rates %}
-    union all
+    cross join measures
+),
+
+measured as (
     select
-        daily.account_key,
-        daily.journey_group as journey_id,
-        daily.channel,
-        daily.date_day,
-        series_days.reporting_timezone,
-        '{{ measure }}' as measure,
-        daily.{{ affected }} as affected,
-        daily.{{ messages }} as messages,
-        {{ rate('daily.' ~ affected, 'daily.' ~ messages) }} as observed
-    from daily
-    inner join series_days
-        on
-            daily.account_key = series_days.account_key
-            and daily.journey_group = series_days.journey_group
-            and daily.channel = series_days.channel
-            and daily.date_day = series_days.date_day
-    where daily.{{ messages }} >= {{ min_messages }}
-    {% endfor %}
+        *,
+        case when measure = 'volume' then cast(messages as double) else {{ rate('affected', 'messages') }} end as observed
+    from counted
+    where measure = 'volume' or messages >= {{ min_messages }}
 ),
 
 pairs as (
