@@ -18,6 +18,7 @@ import pytest
 import yaml
 from incremental_worlds import account_names, account_settings, world, write_batch
 from jinja2 import Template
+from spark_plans import parse_plan
 from warehouse_comparison import Comparison, fail_with
 
 from orchestration.build import PROJECT_ROOT, run_dbt
@@ -40,7 +41,7 @@ SMALL_SIDES = {
     "export_user_level": "the measures of a fact",
     "fct_attribution_credit": "the attribution models",
     "int_message_events_enriched": "bot_user_agents",
-    "mart_alerts": "dim_date",
+    "mart_alerts": "dim_date, and the measures of an alert",
     "mart_campaign_funnel": "the steps of a funnel",
     "mart_channel_daily": "the sets that are rolled up",
     "mart_definition_differences": "definition_differences",
@@ -224,11 +225,24 @@ def test_every_run_but_the_first_is_incremental(engines: Engines) -> None:
     assert modes == [("full",), *[("incremental",)] * (len(engines.case.runs) - 1)]
 
 
+def test_facts_are_partitioned_by_the_month_of_their_day(engines: Engines) -> None:
+    if engines.case.tables != "iceberg":
+        pytest.skip("plain Parquet tables are not partitioned")
+    facts = [model for model in engines.models() if model["name"].startswith("fct_")]
+    tables = [model for model in facts if model["config"]["materialized"] != "view"]
+    assert tables
+    for table in tables:
+        partitions = engines.session.table(f"{table['schema']}.{table['alias']}.partitions")
+        fields = partitions.schema["partition"].dataType.names
+        assert re.fullmatch(r"\w+_date_month", ",".join(fields)), table["name"]
+
+
 @pytest.fixture(scope="module")
 def plans(engines: Engines) -> dict[str, str]:
     """Model -> its physical plan when no table is small enough to be broadcast."""
     for prefix in ("spark.sql", "spark.sql.adaptive"):
         engines.session.conf.set(f"{prefix}.autoBroadcastJoinThreshold", "-1")
+    engines.session.conf.set("spark.sql.debug.maxToStringFields", "1000")
     return {
         model["name"]: engines.session.sql(model["query"])._jdf.queryExecution().executedPlan().toString()
         for model in engines.models()
@@ -248,3 +262,11 @@ def test_only_a_small_side_is_joined_without_an_equality(plans: dict[str, str]) 
 def test_only_lists_of_groups_are_sorted_in_one_partition(plans: dict[str, str]) -> None:
     found = {name for name, plan in plans.items() if GLOBAL_WINDOW.search(plan)}
     assert found == NUMBERED_GROUPS & plans.keys()
+
+
+def test_rows_are_joined_with_rows_by_a_key_that_few_of_them_share(plans: dict[str, str]) -> None:
+    joins = {
+        name: [join.text for join in parse_plan(plan).walk() if join.crowds_one_task]
+        for name, plan in plans.items()
+    }
+    assert {name: found for name, found in joins.items() if found} == {}
