@@ -29,6 +29,7 @@ from orchestration.mirror import make_mirror
 
 UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 DIFFERENCES_SHOWN = 20
+SPARK_PACKAGES = ("dbt-spark", "pyspark")
 PEER = "benchmarks.peers.polars_journeys"
 
 
@@ -210,7 +211,7 @@ class Benchmark:
             generation=generation,
             day=datetime.now(UTC).date().isoformat(),
             machine=machine(self.folder),
-            versions=versions(),
+            versions=versions(*(SPARK_PACKAGES if self.options.spark else ())),
             memory_limit=self.options.memory_limit,
             floor_memory_limit=self.floor_memory_limit,
             load_before=self.load,

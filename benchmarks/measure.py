@@ -83,10 +83,10 @@ def machine(work: Path) -> str:
     )
 
 
-def versions() -> str:
-    """One line with the versions that matter."""
+def versions(*others: str) -> str:
+    """One line with the versions that matter, and those of other packages."""
     found = [f"Python {platform.python_version()}"]
-    for package in PACKAGES:
+    for package in (*PACKAGES, *others):
         try:
             found.append(f"{package} {version(package)}")
         except PackageNotFoundError:
