@@ -187,15 +187,18 @@ def _spark_stages(result: SizeResult) -> list[str]:
     last = result.repetitions[-1]
     if not last.spark_stages:
         return []
-    spilled = Counter()
+    spilled, shuffled = Counter(), Counter()
     for stage in last.spark_stages:
         spilled[stage.node] += stage.spilled_bytes
+        shuffled[stage.node] += stage.shuffled_bytes
     most = [f"`{node}` {size(count)}" for node, count in spilled.most_common(SLOWEST_MODELS) if count]
+    node, count = shuffled.most_common(1)[0]
     uneven = sorted({f"`{stage.node}`" for stage in last.spark_stages if stage.is_uneven})
     tasks = sum(stage.tasks for stage in last.spark_stages)
     return [
         f"Full build on Apache Spark: {ratio(result, 'spark_build', 'build')} the seconds of DuckDB's; "
         f"{size(last.spark_bytes)} of tables; {len(last.spark_stages):,} stages with {tasks:,} tasks. "
+        f"Shuffled: {size(shuffled.total())}, of which the most, {size(count)}, by `{node}`. "
         f"Written to disk for lack of memory: {', '.join(most) or 'nothing'}. Stages with a task far longer "
         f"than the others: {', '.join(uneven) or 'none'}. After the day on top all {result.spark_figures} "
         "figures of the Polars script were equal to DuckDB's."

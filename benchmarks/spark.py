@@ -22,13 +22,14 @@ NODE = re.compile(r'"node_id": "\w+\.\w+\.(\w+)')
 @dataclass(frozen=True)
 class Stage:
     """One stage of Spark: the dbt node it worked for, its tasks and their seconds, the bytes it wrote to disk
-    for lack of memory."""
+    for lack of memory, and those it wrote for the tasks of the next stage."""
 
     node: str
     tasks: int
     longest_seconds: float
     median_seconds: float
     spilled_bytes: int
+    shuffled_bytes: int
 
     @property
     def is_uneven(self) -> bool:
@@ -44,7 +45,7 @@ def read_stages(folder: Path) -> list[Stage]:
 
 def _stages(log: Path) -> list[Stage]:
     nodes: dict[int, str] = {}
-    seconds, spilled = defaultdict(list), defaultdict(int)
+    seconds, spilled, shuffled = defaultdict(list), defaultdict(int), defaultdict(int)
     with log.open(encoding="utf-8") as lines:
         for event in map(json.loads, lines):
             if event["Event"] == "SparkListenerJobStart":
@@ -54,8 +55,9 @@ def _stages(log: Path) -> list[Stage]:
                 task, stage = event["Task Info"], event["Stage ID"]
                 seconds[stage].append((task["Finish Time"] - task["Launch Time"]) / 1000)
                 spilled[stage] += event["Task Metrics"]["Disk Bytes Spilled"]
+                shuffled[stage] += event["Task Metrics"]["Shuffle Write Metrics"]["Shuffle Bytes Written"]
     return [
-        Stage(nodes.get(stage, ""), len(tasks), max(tasks), median(tasks), spilled[stage])
+        Stage(nodes.get(stage, ""), len(tasks), max(tasks), median(tasks), spilled[stage], shuffled[stage])
         for stage, tasks in seconds.items()
     ]
 

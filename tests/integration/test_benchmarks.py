@@ -143,7 +143,7 @@ def test_a_section_shows_medians_and_the_ratios_within_a_repetition():
     assert table(("a", "b"), [("x", 1)]) == "| a | b |\n| --- | ---: |\n| x | 1 |"
 
 
-def test_spilling_and_uneven_stages_of_spark_are_named_with_their_models(tmp_path):
+def test_spilling_shuffling_and_uneven_stages_of_spark_are_named_with_their_models(tmp_path):
     log = [
         {
             "Event": "SparkListenerJobStart",
@@ -158,7 +158,10 @@ def test_spilling_and_uneven_stages_of_spark_are_named_with_their_models(tmp_pat
                 "Event": "SparkListenerTaskEnd",
                 "Stage ID": stage,
                 "Task Info": {"Launch Time": 500, "Finish Time": 500 + 1000 * seconds},
-                "Task Metrics": {"Disk Bytes Spilled": spilled},
+                "Task Metrics": {
+                    "Disk Bytes Spilled": spilled,
+                    "Shuffle Write Metrics": {"Shuffle Bytes Written": 2 * spilled},
+                },
             }
         )
     (tmp_path / "log").write_text("\n".join(map(json.dumps, log)), encoding="utf-8")
@@ -168,7 +171,7 @@ def test_spilling_and_uneven_stages_of_spark_are_named_with_their_models(tmp_pat
     section = size_section(replace(RESULT, repetitions=[repetition]))
 
     assert "Full build on Apache Spark: 3.00 x the seconds of DuckDB's" in section
-    assert "2 stages with 5 tasks" in section
+    assert "2 stages with 5 tasks. Shuffled: 200 MB, of which the most, 200 MB, by `mart_b`." in section
     assert (
         "for lack of memory: `mart_b` 100 MB. Stages with a task far longer than the others: `mart_a`."
         in section
