@@ -11,7 +11,9 @@ ROW_KEY = re.compile(r"\b\w*(user_key|user_id|alias_id|reached_id|entry_id|messa
 # Tables with a row per user, entry, message or event; the excepted ones have one per definition or group.
 ROW_TABLE = re.compile(
     r"\.(fct_|stg_\w+_history|stg_contract__"
-    r"|int_(?!definitions|goal_versions|nodes_any_version|channel_tracking|journey_period_measures))"
+    r"|int_(?!definitions|goal_versions|nodes_any_version|channel_tracking|journey_period_measures"
+    # Changed goal conditions are as few as the goals.
+    r"|touched_keys\b.*goal_condition))"
 )
 OPERATOR = re.compile(r"([ :]*[+:]- )?(.*)")
 JOIN_KEYS = re.compile(r"(?:SortMergeJoin|ShuffledHashJoin)(?:\(skew=true\))? \[(.*?)\], \[")
