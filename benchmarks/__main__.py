@@ -22,9 +22,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks.figures import count_figures, differences, warehouse_figures
 from benchmarks.floor import EVENT_TABLES
 from benchmarks.measure import Measurement, StepError, folder_size, machine, measure, read_once, versions
-from benchmarks.report import STEPS, Repetition, SizeResult, number, size, size_section, write_results
+from benchmarks.report import (
+    STEPS,
+    Repetition,
+    SizeResult,
+    number,
+    read_result,
+    size,
+    size_section,
+    write_result,
+    write_results,
+)
 from benchmarks.spark import read_stages
 from orchestration.build import PROJECT_ROOT
+from orchestration.cli import project_fingerprint
 from orchestration.mirror import make_mirror
 
 UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
@@ -99,6 +110,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "(default: that of --memory-limit)",
     )
     parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the repetitions that an earlier run finished with the same files, project, machine, "
+        "versions and options, and measure only those that are missing",
+    )
+    parser.add_argument(
         "--skip-short",
         action="store_true",
         help="leave out the full build of the last tenth of the days and the day on top of it",
@@ -142,15 +159,12 @@ def count_events(folder: Path) -> int:
         return connection.execute(query, [files]).fetchone()[0]
 
 
-def link_files(source: Path, target: Path) -> list[Path]:
+def link_files(source: Path, target: Path) -> None:
     """Hard-link every file below `source` (or `source` itself) to the same place below `target`."""
-    links = []
     for file in [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file()):
         link = target / file.relative_to(source) if file != source else target
         link.parent.mkdir(parents=True, exist_ok=True)
         link.hardlink_to(file)
-        links.append(link)
-    return links
 
 
 def node_seconds(dbt_folder: Path) -> dict[str, float]:
@@ -177,11 +191,15 @@ class Benchmark:
         self.spark = self.folder / "spark"
         self.floor_memory_limit = options.floor_memory_limit or options.memory_limit
         self.progress = progress
+        self.measured = self.folder / "measured.json"
         self.result: SizeResult | None = None
-        left_out = options.skip_peer + 2 * options.skip_short + 2 * (not options.spark)
-        self.task = progress.add_task(
-            f"{events:,} events", total=1 + repeat * (len(STEPS) - left_out), current=""
-        )
+        left_out = {
+            *(["peer"] if options.skip_peer else []),
+            *(["short_build", "short_day"] if options.skip_short else []),
+            *([] if options.spark else ["spark_build", "spark_day"]),
+        }
+        self.steps = set(STEPS) - left_out
+        self.task = progress.add_task(f"{events:,} events", total=1 + repeat * len(self.steps), current="")
 
     def run(self) -> SizeResult:
         """Measure everything and return it; what a stopped run has measured goes to `incomplete.md`."""
@@ -209,18 +227,47 @@ class Benchmark:
             landing_bytes=landing_bytes,
             landing_files=landing_files,
             generation=generation,
-            day=datetime.now(UTC).date().isoformat(),
+            days=[datetime.now(UTC).date().isoformat()],
             machine=machine(self.folder),
             versions=versions(*(SPARK_PACKAGES if self.options.spark else ())),
+            project=project_fingerprint(),
             memory_limit=self.options.memory_limit,
             floor_memory_limit=self.floor_memory_limit,
             load_before=self.load,
         )
-        for repetition in range(1, self.repeat + 1):
+        self.take_up(self.result)
+        for repetition in range(len(self.result.repetitions) + 1, self.repeat + 1):
             read_once(self.landing)
             self.repetition(repetition, self.result)
+            write_result(self.measured, self.result)
         for path in (self.warehouse, self.floor):
-            path.unlink()
+            path.unlink(missing_ok=True)
+
+    def take_up(self, result: SizeResult) -> None:
+        """Take the repetitions that an earlier run kept, or forget them when a new series begins."""
+        if not self.options.resume:
+            self.measured.unlink(missing_ok=True)
+        if not self.measured.exists():
+            return
+        kept = read_result(self.measured)
+        now, then = result.conditions(), kept.conditions()
+        others = [name for name, value in then.items() if value != now[name]]
+        if any(set(repetition.steps) != self.steps for repetition in kept.repetitions):
+            others.append("steps")
+        if others:
+            raise BenchmarkError(
+                f"The repetitions kept in {self.measured} cannot be gone on with, since they had other "
+                f"{', '.join(others)}. Run as they were run, or leave out --resume to begin anew."
+            )
+        result.repetitions += kept.repetitions
+        is_complete = len(kept.repetitions) >= self.repeat
+        result.days = kept.days if is_complete else list(dict.fromkeys(kept.days + result.days))
+        result.load_before = max(kept.load_before, result.load_before)
+        result.figures, result.spark_figures = kept.figures, kept.spark_figures
+        self.progress.update(self.task, advance=len(kept.repetitions) * len(self.steps))
+        self.progress.console.print(
+            f"{self.events:,} events, repetitions of earlier runs: {len(kept.repetitions)}", markup=False
+        )
 
     def generate(self) -> tuple[Measurement, int]:
         """Generate the landing files, or take those of an earlier run of the same simulator."""
@@ -244,6 +291,8 @@ class Benchmark:
     def hold_back_day(self) -> None:
         """Move the files of the last whole day to `day`, and out of the way what was loaded after it.
 
+        A repetition that was killed may have left the day beside the others: it is taken away again.
+
         `short` gets the last tenth of the days before it, and what was delivered once (such as goals):
         the same day is measured on top of both.
         """
@@ -257,6 +306,11 @@ class Benchmark:
                     target = place / folder.relative_to(self.landing)
                     target.parent.mkdir(parents=True, exist_ok=True)
                     folder.rename(target)
+        for path in [path for path in self.day.rglob("*") if path.is_file()]:
+            link = self.landing / path.relative_to(self.day)
+            link.unlink(missing_ok=True)
+            if link.parent.exists() and not any(link.parent.iterdir()):
+                link.parent.rmdir()
         shutil.rmtree(self.short, ignore_errors=True)
         dates = sorted(path.name for path in (self.landing / EVENT_TABLES[0]).iterdir())
         early = set(dates[: -max(1, len(dates) // 10)])
@@ -289,7 +343,7 @@ class Benchmark:
         result.repetitions.append(measured)
         if self.options.spark:
             self.build_on_spark(repetition, measured)
-        added = link_files(self.day, self.landing)
+        link_files(self.day, self.landing)
         try:
             steps["day"] = self._measure("day", command, repetition)
             measured.day_node_seconds = node_seconds(self.dbt)
@@ -299,8 +353,6 @@ class Benchmark:
                 result.spark_figures = check_figures(self.warehouse, figures, "The build on Spark")
             self.finish_repetition(repetition, result, command, steps)
         finally:
-            for path in added:
-                path.unlink()
             self.hold_back_day()
 
     def build_on_spark(self, repetition: int, measured: Repetition) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -42,8 +43,8 @@ LAYERS = {
 HEADER = """# Benchmark results
 
 What each row measures, and what it does not: [README.md](README.md). Written by `make benchmark`; every
-section is one run. Seconds, CPU seconds and memory are medians over the repetitions; a ratio is the median of
-the ratios within a repetition.
+section is one run, or several that `--resume` joined. Seconds, CPU seconds and memory are medians over the
+repetitions; a ratio is the median of the ratios within a repetition.
 """
 
 
@@ -70,9 +71,10 @@ class SizeResult:
     landing_bytes: int
     landing_files: int
     generation: Measurement
-    day: str
+    days: list[str]
     machine: str
     versions: str
+    project: str
     memory_limit: str | None
     floor_memory_limit: str | None
     load_before: float
@@ -80,6 +82,32 @@ class SizeResult:
     figures: int = 0
     spark_figures: int = 0
     repetitions: list[Repetition] = field(default_factory=list)
+
+    def conditions(self) -> dict[str, object]:
+        """What must be equal for repetitions to be of the same thing."""
+        return {
+            "landing files": [self.raw_events, self.landing_bytes, self.landing_files, self.day_events],
+            "machine": self.machine,
+            "versions": self.versions,
+            "project": self.project,
+            "memory limit": [self.memory_limit, self.floor_memory_limit],
+        }
+
+
+def write_result(path: Path, result: SizeResult) -> None:
+    """Keep what was measured at one size."""
+    path.write_text(json.dumps(asdict(result)), encoding="utf-8")
+
+
+def read_result(path: Path) -> SizeResult:
+    """What `write_result` kept."""
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    kept["generation"] = Measurement(**kept["generation"])
+    for repetition in kept["repetitions"]:
+        repetition["steps"] = {step: Measurement(**found) for step, found in repetition["steps"].items()}
+        repetition["spark_stages"] = [Stage(**stage) for stage in repetition["spark_stages"]]
+    kept["repetitions"] = [Repetition(**repetition) for repetition in kept["repetitions"]]
+    return SizeResult(**kept)
 
 
 def table(headers: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -132,7 +160,7 @@ def size_section(result: SizeResult) -> str:
     floor_limit = "" if same_limit else f", in the floor {result.floor_memory_limit}"
     memory_limit = (result.memory_limit or "its default") + floor_limit
     facts = [
-        f"Measured {result.day}: {result.machine}.",
+        f"Measured {', '.join(result.days)}: {result.machine}.",
         f"Versions: {result.versions}.",
         f"Repetitions: {len(repetitions)}. Memory limit of DuckDB: {memory_limit}. "
         f"Load of the machine before the run: {result.load_before:.1f}"

@@ -11,12 +11,22 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from rich.progress import Progress
 
-from benchmarks.__main__ import BenchmarkError, check_figures, main, parse_sizes
+from benchmarks.__main__ import (
+    Benchmark,
+    BenchmarkError,
+    check_figures,
+    link_files,
+    main,
+    parse_arguments,
+    parse_sizes,
+)
 from benchmarks.figures import FIGURE_TABLES, count_figures, differences, warehouse_figures
+from benchmarks.floor import EVENT_TABLES
 from benchmarks.measure import Measurement, StepError, machine, measure
 from benchmarks.report import Repetition, SizeResult, size_section, slowest_models, table, with_section
-from benchmarks.spark import read_stages
+from benchmarks.spark import Stage, read_stages
 
 FIGURES = {
     "journeys": [{"journey_id": "welcome", "total_entries": 5, "unique_entry_users": 4}],
@@ -31,9 +41,10 @@ RESULT = SizeResult(
     landing_bytes=2_000_000,
     landing_files=12,
     generation=MEASURED,
-    day="2026-06-01",
+    days=["2026-06-01", "2026-06-02"],
     machine="a machine",
     versions="Python 3",
+    project="a hash",
     memory_limit=None,
     floor_memory_limit=None,
     load_before=0.1,
@@ -128,6 +139,7 @@ def test_a_section_shows_medians_and_the_ratios_within_a_repetition():
     # 20 s is the median of 30, 20 and 10 s; 10 is the median of 30 / 1, 20 / 2 and 10 / 4.
     assert "| 20.0 | 10.0 to 30.0 | 3.00 | 1,020 | 300 MB | 10.0 x |" in section
     assert "Full build over Polars script: 10.0 x. All 42 figures" in section
+    assert "- Measured 2026-06-01, 2026-06-02: a machine.\n" in section
     assert "6.00 MB, 3.00 x the landing files" in section
     assert "2 models 21.0 s, 1 data tests 9.00 s" in section
     assert "Load of the machine before the run: 0.1.\n" in section
@@ -230,6 +242,65 @@ def test_a_stopped_benchmark_keeps_what_it_has_measured_beside_older_results(mon
     assert "The step day 1 failed." in printed
 
 
+def test_a_resumed_benchmark_measures_the_missing_repetitions_alone(monkeypatch, tmp_path, capsys):
+    ran = []
+
+    def stop_in_the_second(benchmark, repetition, result):
+        ran.append(repetition)
+        if ran == [1, 2]:
+            raise BenchmarkError("The step day 2 failed.")
+        measured = RESULT.repetitions[repetition - 1]
+        steps = {**dict.fromkeys(benchmark.steps, MEASURED), "build": measured.steps["build"]}
+        result.repetitions.append(replace(measured, steps=steps, spark_stages=[Stage("a", 1, 1, 1, 1, 1)]))
+
+    monkeypatch.setattr("benchmarks.__main__.Benchmark.generate", lambda benchmark: (MEASURED, 20_400))
+    monkeypatch.setattr("benchmarks.__main__.Benchmark.hold_back_day", lambda benchmark: None)
+    monkeypatch.setattr("benchmarks.__main__.Benchmark.repetition", stop_in_the_second)
+    monkeypatch.setattr("benchmarks.__main__.count_events", lambda folder: 20_400)
+    results = tmp_path / "results.md"
+    landing = tmp_path / "20000" / "data" / "landing"
+    landing.mkdir(parents=True)
+    (landing / "part-0.parquet").write_text("rows")
+    options = ["--work", str(tmp_path), "--results", str(results), "--skip-peer", "--events", "20k:3"]
+
+    assert main(options) == 1
+    assert main([*options, "--resume"]) == 0, capsys.readouterr().err
+    assert ran == [1, 2, 2, 3]
+    page = results.read_text(encoding="utf-8")
+    assert "- Repetitions: 3." in page
+    assert "| 20.0 | 10.0 to 30.0 |" in page
+
+    assert main([*options, "--resume"]) == 0, capsys.readouterr().err
+    assert ran == [1, 2, 2, 3]
+    assert results.read_text(encoding="utf-8") == page
+
+    capsys.readouterr()
+    assert main([*options, "--resume", "--memory-limit", "4GiB", "--skip-short"]) == 1
+    assert "since they had other memory limit, steps. Run as they were run, or" in capsys.readouterr().err
+    assert main(options) == 0, capsys.readouterr().err
+    assert ran == [1, 2, 2, 3, 1, 2, 3]
+
+
+def test_a_day_that_a_killed_repetition_left_is_taken_away_from_the_history(tmp_path):
+    options = parse_arguments(["--work", str(tmp_path), "--skip-peer"])
+    landing = tmp_path / "20000" / "data" / "landing" / EVENT_TABLES[0]
+    for day in ("01", "02", "03"):
+        file = landing / f"load_date=2026-06-{day}" / "part-0.parquet"
+        file.parent.mkdir(parents=True)
+        file.write_text("rows")
+    with Progress(disable=True) as progress:
+        benchmark = Benchmark(options, 20_000, 1, 0, progress)
+        benchmark.hold_back_day()
+        before = sorted(benchmark.landing.rglob("*"))
+        link_files(benchmark.day, benchmark.landing)
+        assert sorted(benchmark.landing.rglob("*")) != before
+
+        benchmark.hold_back_day()
+
+    assert sorted(benchmark.landing.rglob("*")) == before
+    assert [path.name for path in benchmark.day.glob("*/*")] == ["load_date=2026-06-03"]
+
+
 def test_the_benchmark_runs_from_end_to_end(tmp_path, capsys):
     pytest.importorskip("polars", reason="the group benchmark is not installed")
     results, work = tmp_path / "results.md", tmp_path / "work"
@@ -246,7 +317,7 @@ def test_the_benchmark_runs_from_end_to_end(tmp_path, capsys):
 
 
 def test_the_floor_keeps_one_row_per_account_and_event_id(tmp_path):
-    from benchmarks.floor import EVENT_TABLES, write_floor
+    from benchmarks.floor import write_floor
 
     for name in EVENT_TABLES:
         folder = tmp_path / "landing" / name / "load_date=2026-06-01"
