@@ -28,12 +28,12 @@ select
     named.journey_version_id,
     named.node_id,
     coalesce(nodes.node_name, any_version.node_name, named.node_id) as node_name,
-    coalesce(nodes.node_type, any_version.node_type) as node_type,
-    coalesce(nodes.channel, any_version.channel) as channel,
-    coalesce(nodes.campaign_id, any_version.campaign_id) as campaign_id,
-    coalesce(nodes.position, any_version.position) as position,
-    coalesce(nodes.stable_node_key, any_version.stable_node_key) as stable_node_key,
-    coalesce(nodes.is_terminal, any_version.is_terminal, false) as is_terminal,
+    {{ node_attribute('node_type') }} as node_type,
+    {{ node_attribute('channel') }} as channel,
+    {{ node_attribute('campaign_id') }} as campaign_id,
+    {{ node_attribute('position') }} as position,
+    {{ node_attribute('stable_node_key') }} as stable_node_key,
+    coalesce({{ node_attribute('is_terminal') }}, false) as is_terminal,
     nodes.node_id is null as is_inferred
 from named
 left join {{ ref('stg_nodes') }} as nodes
